@@ -1,0 +1,49 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours: warnings are errors, and only what is imported by name is visible.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+    name: "apus",
+    products: [.executable(name: "apus", targets: ["apus"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    ],
+    targets: [
+        // C: headers alone, for what Swift cannot import.
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CCap", providers: [.apt(["libcap-dev"])]),
+        .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
+
+        .target(name: "Linux", dependencies: ["CLinux", "CCap", "CSeccomp", system], swiftSettings: strict),
+        .target(name: "OCI", swiftSettings: strict),
+        .target(name: "Cgroups", dependencies: ["Linux", "OCI", "CLinux", system], swiftSettings: strict),
+        .target(name: "Sandbox", dependencies: ["Linux", "OCI", "Cgroups", "CLinux", system], swiftSettings: strict),
+        .target(
+            name: "Containers",
+            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "apus",
+            dependencies: [
+                "Linux", "OCI", "Cgroups", "Sandbox", "Containers", "CLinux", system,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+
+        .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: strict),
+        .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "OCI", "Linux", system], swiftSettings: strict),
+        .testTarget(
+            name: "ContainersTests", dependencies: ["Containers", "OCI", "Linux", system], swiftSettings: strict),
+        // The real executable against the real kernel.
+        .testTarget(name: "System", dependencies: [system], path: "Tests/System", swiftSettings: strict),
+    ]
+)

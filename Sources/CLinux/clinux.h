@@ -1,0 +1,156 @@
+// System calls and constants that Swift cannot import by itself. No logic lives here:
+// every function is one call, every constant gives a macro a typed name.
+#ifndef APUS_CLINUX_H
+#define APUS_CLINUX_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/filter.h>
+#include <linux/ioprio.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/timerfd.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+// Numbers that the C library's headers on Debian 12 do not name.
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452
+#endif
+
+// ---- processes and namespaces ----
+
+static inline long apus_clone3(struct clone_args *args) {
+    return syscall(__NR_clone3, args, sizeof(*args));
+}
+static inline int apus_setns(int fd, int types) { return setns(fd, types); }
+static inline int apus_unshare(int flags) { return unshare(flags); }
+static inline int apus_pidfd_open(pid_t pid, unsigned flags) { return (int)syscall(__NR_pidfd_open, pid, flags); }
+static inline int apus_pidfd_send_signal(int pidfd, int signal) {
+    return (int)syscall(__NR_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+static inline int apus_close_range(unsigned first, unsigned last, unsigned flags) {
+    return (int)syscall(__NR_close_range, first, last, flags);
+}
+static inline int apus_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
+    return prctl(option, a, b, c, d);
+}
+static inline int apus_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags) {
+    return (int)syscall(__NR_execveat, fd, path, argv, envp, flags);
+}
+static inline long apus_keyctl_join_session(const char *name) {
+    return syscall(__NR_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, name);
+}
+static inline int apus_setgroups(size_t count, const gid_t *groups) {
+    // The raw call: this process has one thread, and glibc's wrapper would look for more.
+    return (int)syscall(__NR_setgroups, count, groups);
+}
+static inline int apus_setresgid(gid_t id) { return (int)syscall(__NR_setresgid, id, id, id); }
+static inline int apus_setresuid(uid_t id) { return (int)syscall(__NR_setresuid, id, id, id); }
+static inline int apus_sethostname(const char *name, size_t length) { return sethostname(name, length); }
+static inline int apus_setdomainname(const char *name, size_t length) { return setdomainname(name, length); }
+static inline int apus_personality(unsigned long persona) { return personality(persona); }
+static inline int apus_prlimit(pid_t pid, int resource, const struct rlimit *set, struct rlimit *old) {
+    return prlimit(pid, (enum __rlimit_resource)resource, set, old);
+}
+static inline int apus_ioprio_set(int which, int who, int value) {
+    return (int)syscall(__NR_ioprio_set, which, who, value);
+}
+static inline pid_t apus_fork(void) { return fork(); }
+static inline pid_t apus_gettid(void) { return (pid_t)syscall(__NR_gettid); }
+
+static inline int apus_wifexited(int status) { return WIFEXITED(status); }
+static inline int apus_wexitstatus(int status) { return WEXITSTATUS(status); }
+static inline int apus_wifsignaled(int status) { return WIFSIGNALED(status); }
+static inline int apus_wtermsig(int status) { return WTERMSIG(status); }
+static inline int apus_wcoredump(int status) { return WCOREDUMP(status); }
+
+// ---- files ----
+
+static inline int apus_open(int directory, const char *path, int flags, mode_t mode) {
+    return openat(directory, path, flags, mode);
+}
+static inline int apus_openat2(int directory, const char *path, struct open_how *how) {
+    return (int)syscall(__NR_openat2, directory, path, how, sizeof(*how));
+}
+static inline int apus_pipe2(int fds[2], int flags) { return pipe2(fds, flags); }
+static inline int apus_fcntl_int(int fd, int command, int value) { return fcntl(fd, command, value); }
+static inline int apus_ioctl_int(int fd, unsigned long request, int value) { return ioctl(fd, request, value); }
+static inline int apus_ioctl_ptr(int fd, unsigned long request, void *value) { return ioctl(fd, request, value); }
+static inline unsigned apus_major(dev_t device) { return major(device); }
+static inline unsigned apus_minor(dev_t device) { return minor(device); }
+static inline dev_t apus_makedev(unsigned major, unsigned minor) { return makedev(major, minor); }
+static inline int apus_renameat2(int from, const char *old, int to, const char *new_name, unsigned flags) {
+    return (int)syscall(__NR_renameat2, from, old, to, new_name, flags);
+}
+
+// ---- mounts ----
+
+static inline int apus_mount(const char *source, const char *target, const char *type, unsigned long flags,
+                             const char *data) {
+    return mount(source, target, type, flags, data);
+}
+static inline int apus_umount2(const char *target, int flags) { return umount2(target, flags); }
+static inline int apus_pivot_root(const char *new_root, const char *put_old) {
+    return (int)syscall(__NR_pivot_root, new_root, put_old);
+}
+static inline int apus_fsopen(const char *type, unsigned flags) { return (int)syscall(__NR_fsopen, type, flags); }
+static inline int apus_fsconfig(int fd, unsigned command, const char *key, const void *value, int aux) {
+    return (int)syscall(__NR_fsconfig, fd, command, key, value, aux);
+}
+static inline int apus_fsmount(int fd, unsigned flags, unsigned attributes) {
+    return (int)syscall(__NR_fsmount, fd, flags, attributes);
+}
+static inline int apus_open_tree(int directory, const char *path, unsigned flags) {
+    return (int)syscall(__NR_open_tree, directory, path, flags);
+}
+static inline int apus_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned flags) {
+    return (int)syscall(__NR_move_mount, from, from_path, to, to_path, flags);
+}
+static inline int apus_mount_setattr(int directory, const char *path, unsigned flags, struct mount_attr *attributes) {
+    return (int)syscall(__NR_mount_setattr, directory, path, flags, attributes, sizeof(*attributes));
+}
+
+// ---- seccomp ----
+
+static inline int apus_seccomp(unsigned operation, unsigned flags, void *arguments) {
+    return (int)syscall(__NR_seccomp, operation, flags, arguments);
+}
+
+#endif

@@ -1,0 +1,33 @@
+/// What a user reads when something fails: `step: subject: reason; remedy`, on one line.
+public struct Failure: Error, Sendable, CustomStringConvertible, Equatable {
+    /// What failed, in lower case: `mount`, `limit memory`, `start container`.
+    public var step: String
+    /// Which one: a path, a name or a value as the user gave it.
+    public var subject: String
+    /// Why, in lower case and without a full stop.
+    public var reason: String
+    /// What to do about it, where there is something.
+    public var remedy: String?
+    /// The exit status that this failure gives `apus`: 125, or 126 and 127 where Docker has them.
+    public var exitCode: Int32
+
+    public init(_ step: String, _ subject: String, _ reason: String, remedy: String? = nil, exitCode: Int32 = 125) {
+        self.step = step
+        self.subject = subject
+        self.reason = reason
+        self.remedy = remedy
+        self.exitCode = exitCode
+    }
+
+    /// A failed system call as a step that the user knows.
+    public init(_ step: String, _ subject: String, _ error: SystemCallError, remedy: String? = nil) {
+        self.init(step, subject, "\(error.call): \(error.errno.reason)", remedy: remedy)
+    }
+
+    public var description: String {
+        let parts = [step, subject, reason].filter { !$0.isEmpty }.joined(separator: ": ")
+        // A name from a container or an image must not move the cursor or forge a second line.
+        let line = String(parts.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? "?" : Character($0) })
+        return remedy.map { "\(line); \($0)" } ?? line
+    }
+}
