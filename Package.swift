@@ -39,6 +39,7 @@ let package = Package(
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
+        .testTarget(name: "LinuxTests", dependencies: ["Linux", system], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: strict),
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(
