@@ -147,6 +147,12 @@ static inline int apus_mount_setattr(int directory, const char *path, unsigned f
     return (int)syscall(__NR_mount_setattr, directory, path, flags, attributes, sizeof(*attributes));
 }
 
+// ---- terminals ----
+
+static const unsigned long APUS_TIOCSPTLCK = TIOCSPTLCK;
+static const unsigned long APUS_TIOCGPTN = TIOCGPTN;
+static const unsigned long APUS_TIOCGPTPEER = TIOCGPTPEER;
+
 // ---- seccomp ----
 
 static inline int apus_seccomp(unsigned operation, unsigned flags, void *arguments) {
