@@ -37,7 +37,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
-            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+            // lld, because gold warns of calls in glibc that only unused parts of Foundation make.
+            linkerSettings: [.unsafeFlags(["-static-executable", "-use-ld=lld"])]),
 
         .testTarget(name: "LinuxTests", dependencies: ["Linux", system], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: strict),
