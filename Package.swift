@@ -5,6 +5,8 @@ import PackageDescription
 let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("MemberImportVisibility"),
+    // For Swift's own Glibc module as for CLinux: types such as fd_set differ with and without it.
+    .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
 ]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
