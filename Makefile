@@ -40,7 +40,7 @@ $(apus):
 	@$(MAKE) --no-print-directory build
 
 install: $(apus)
-	install -D -m 755 $(apus) $(bin)/apus
+	install -D -s -m 755 $(apus) $(bin)/apus
 	ln -sf apus $(bin)/apus-runtime
 	install -d $(dir $(bash_completion)) $(dir $(zsh_completion)) $(dir $(fish_completion)) $(share)/man/man1
 	$(apus) --generate-completion-script bash >$(bash_completion)
