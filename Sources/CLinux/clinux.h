@@ -24,6 +24,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -31,6 +32,7 @@
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -119,6 +121,17 @@ static inline dev_t apus_makedev(unsigned major, unsigned minor) { return makede
 static inline int apus_renameat2(int from, const char *old, int to, const char *new_name, unsigned flags) {
     return (int)syscall(__NR_renameat2, from, old, to, new_name, flags);
 }
+
+static inline int apus_eventfd(unsigned value, int flags) { return eventfd(value, flags); }
+
+// Sockets: the C library declares their addresses as a union of pointers, which Swift cannot pass.
+static inline int apus_bind_unix(int fd, const struct sockaddr_un *address) {
+    return bind(fd, (const struct sockaddr *)address, sizeof(*address));
+}
+static inline int apus_connect_unix(int fd, const struct sockaddr_un *address) {
+    return connect(fd, (const struct sockaddr *)address, sizeof(*address));
+}
+static inline int apus_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC); }
 
 // ---- mounts ----
 

@@ -123,7 +123,11 @@ public enum Capabilities {
         var data = (
             word(0, effective, permitted, inheritable), word(1, effective, permitted, inheritable)
         )
-        try check("capset") { withUnsafeMutablePointer(to: &data.0) { capset(&header, $0) } }
+        try check("capset") {
+            withUnsafeMutableBytes(of: &data) {
+                capset(&header, $0.assumingMemoryBound(to: __user_cap_data_struct.self).baseAddress)
+            }
+        }
         try check("prctl", "PR_CAP_AMBIENT_CLEAR_ALL") {
             apus_prctl(PR_CAP_AMBIENT, UInt(PR_CAP_AMBIENT_CLEAR_ALL), 0, 0, 0)
         }
@@ -138,7 +142,11 @@ public enum Capabilities {
     public static func effective() throws(SystemCallError) -> CapabilitySet {
         var header = __user_cap_header_struct(version: UInt32(_LINUX_CAPABILITY_VERSION_3), pid: 0)
         var data = (__user_cap_data_struct(), __user_cap_data_struct())
-        try check("capget") { withUnsafeMutablePointer(to: &data.0) { capget(&header, $0) } }
+        try check("capget") {
+            withUnsafeMutableBytes(of: &data) {
+                capget(&header, $0.assumingMemoryBound(to: __user_cap_data_struct.self).baseAddress)
+            }
+        }
         return CapabilitySet(rawValue: UInt64(data.0.effective) | UInt64(data.1.effective) << 32)
     }
 

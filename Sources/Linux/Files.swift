@@ -45,7 +45,7 @@ extension FileDescriptor {
         do {
             try check("mkdir", "'\(path)'") { mkdirat(rawValue, path, mode) }
             return true
-        } catch where error.errno == .fileExists {
+        } catch  where error.errno == .fileExists {
             return false
         }
     }
@@ -54,7 +54,7 @@ extension FileDescriptor {
     public func makeDirectories(_ path: String, mode: mode_t = 0o755) throws(SystemCallError) {
         do {
             try makeDirectory(path, mode: mode)
-        } catch where error.errno == .noSuchFileOrDirectory {
+        } catch  where error.errno == .noSuchFileOrDirectory {
             guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { throw error }
             try makeDirectories(String(path[..<slash]), mode: mode)
             try makeDirectory(path, mode: mode)
@@ -88,7 +88,7 @@ extension FileDescriptor {
             try check(directory ? "rmdir" : "unlink", "'\(path)'") {
                 unlinkat(rawValue, path, directory ? AT_REMOVEDIR : 0)
             }
-        } catch where error.errno == .noSuchFileOrDirectory {
+        } catch  where error.errno == .noSuchFileOrDirectory {
             return
         }
     }
@@ -194,13 +194,13 @@ extension FileDescriptor {
         do {
             try remove(name)
             return
-        } catch where error.errno == .isDirectory || error.errno == .notPermitted {
+        } catch  where error.errno == .isDirectory || error.errno == .notPermitted {
             // a directory, as unlink(2) says it on Linux
         }
         let directory: FileDescriptor
         do {
             directory = try open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-        } catch where error.errno == .permissionDenied {
+        } catch  where error.errno == .permissionDenied {
             // Overlay's work directory has mode 0: its owner may still give it one.
             try check("chmod", "'\(name)'") { fchmodat(rawValue, name, 0o700, 0) }
             directory = try open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
@@ -209,7 +209,7 @@ extension FileDescriptor {
         for entry in try directory.entries() {
             do {
                 try directory.removeTree(entry)
-            } catch where error.errno == .permissionDenied {
+            } catch  where error.errno == .permissionDenied {
                 try check("chmod", "'\(name)'") { fchmod(directory.rawValue, 0o700) }
                 try directory.removeTree(entry)
             }
@@ -246,7 +246,7 @@ extension FileDescriptor {
                 flock(rawValue, (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB))
             }
             return true
-        } catch where error.errno == .wouldBlock {
+        } catch  where error.errno == .wouldBlock {
             return false
         }
     }
@@ -260,7 +260,9 @@ extension FileDescriptor {
     public var path: String { "/proc/self/fd/\(rawValue)" }
 
     /// The two ends of a pipe, both close-on-exec.
-    public static func makePipe(flags: CInt = 0) throws(SystemCallError) -> (read: FileDescriptor, write: FileDescriptor) {
+    public static func makePipe(flags: CInt = 0) throws(SystemCallError) -> (
+        read: FileDescriptor, write: FileDescriptor
+    ) {
         var ends: [CInt] = [0, 0]
         try check("pipe2") { apus_pipe2(&ends, flags | O_CLOEXEC) }
         return (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))

@@ -142,7 +142,7 @@ public enum Mount {
         do throws(SystemCallError) {
             try check("pivot_root") { apus_pivot_root(".", ".") }
             try check("umount2", "old root") { apus_umount2(".", CInt(MNT_DETACH)) }
-        } catch where error.errno == .invalidArgument && error.call == "pivot_root" {
+        } catch  where error.errno == .invalidArgument && error.call == "pivot_root" {
             try check("mount", "root onto '/'") { apus_mount(".", "/", nil, UInt(MS_MOVE), nil) }
             try check("chroot", "new root") { chroot(".") }
         }

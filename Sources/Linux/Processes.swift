@@ -58,7 +58,7 @@ public struct ProcessHandle: Sendable {
         let raw: CInt
         do {
             raw = try check("pidfd_open", "\(pid)") { apus_pidfd_open(pid, 0) }
-        } catch where error.errno == .noSuchProcess || error.errno == .invalidArgument {
+        } catch  where error.errno == .noSuchProcess || error.errno == .invalidArgument {
             return nil
         }
         let handle = ProcessHandle(pid: pid, pidfd: FileDescriptor(rawValue: raw))
@@ -81,7 +81,7 @@ public struct ProcessHandle: Sendable {
                 apus_pidfd_send_signal(pidfd.rawValue, signal)
             }
             return true
-        } catch where error.errno == .noSuchProcess {
+        } catch  where error.errno == .noSuchProcess {
             return false
         }
     }
@@ -127,7 +127,9 @@ public struct ProcessStatus: Sendable {
         guard let open = bytes.firstIndex(of: UInt8(ascii: "(")), let close = bytes.lastIndex(of: UInt8(ascii: ")")),
             open < close
         else { return nil }
-        let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
+        let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " ")).map {
+            String(decoding: $0, as: UTF8.self)
+        }
         guard fields.count > 19, let parent = pid_t(fields[1]), let terminal = Int32(fields[4]),
             let user = UInt64(fields[11]), let system = UInt64(fields[12]), let start = UInt64(fields[19])
         else { return nil }
@@ -167,6 +169,25 @@ public enum Clone {
             }
         }
         return pid == 0 ? nil : ProcessHandle(pid: pid, pidfd: FileDescriptor(rawValue: pidfd))
+    }
+}
+
+extension Clone {
+    /// Duplicates this process into namespaces as another child of its parent.
+    ///
+    /// - Returns: The new process' number in the parent's PID namespace; `nil` in the new process.
+    /// - Note: clone(2), `CLONE_PARENT`.
+    public static func cloneSibling(
+        into namespaces: Namespaces, cgroup: FileDescriptor?
+    ) throws(SystemCallError) -> pid_t? {
+        var arguments = clone_args()
+        arguments.flags = namespaces.rawValue | UInt64(CLONE_PARENT)
+        if let cgroup {
+            arguments.flags |= UInt64(CLONE_INTO_CGROUP)
+            arguments.cgroup = UInt64(cgroup.rawValue)
+        }
+        let pid = try check("clone3") { CInt(apus_clone3(&arguments)) }
+        return pid == 0 ? nil : pid
     }
 }
 

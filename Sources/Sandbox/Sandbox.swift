@@ -1,1 +1,152 @@
-// Placeholder until the first type lands.
+import CLinux
+import Glibc
+public import Linux
+public import OCI
+public import SystemPackage
+
+/// Everything that one container's start needs: a Spec, a root, and what its supervisor has prepared.
+public struct Sandbox: Sendable {
+    /// The engine's only description of what runs.
+    public var spec: Spec
+    public var root: RootFilesystem
+    /// An empty directory that a root without a place of its own is attached to.
+    public var mountPoint: String
+    /// The compiled system-call filter, or none.
+    public var seccomp: BPFProgram?
+    public var streams: StandardStreams
+    public var cgroup: CgroupPlacement
+    /// Whether PID 1 is Apus as a reaping init, with the command as its child.
+    public var usesInit: Bool
+
+    public init(
+        spec: Spec, root: RootFilesystem, mountPoint: String, seccomp: BPFProgram?, streams: StandardStreams,
+        cgroup: CgroupPlacement = CgroupPlacement(), usesInit: Bool = false
+    ) {
+        self.spec = spec
+        self.root = root
+        self.mountPoint = mountPoint
+        self.seccomp = seccomp
+        self.streams = streams
+        self.cgroup = cgroup
+        self.usesInit = usesInit
+    }
+}
+
+/// What a container's command has as its standard input, output and error.
+public enum StandardStreams: Sendable {
+    /// Descriptors of the supervisor's.
+    ///
+    /// - Parameter owned: Whether they were made for this container, so that its user may be given them.
+    case descriptors(input: FileDescriptor, output: FileDescriptor, error: FileDescriptor, owned: Bool)
+    /// A pseudo-terminal from the container's own devpts.
+    case terminal
+}
+
+/// Where a container is put among the cgroups.
+public struct CgroupPlacement: Sendable {
+    /// The v2 directory that it starts in.
+    public var target: FileDescriptor?
+    /// The v1 `cgroup.procs` files that it writes itself into.
+    public var joinFiles: [FileDescriptor]
+    /// The directories that it sees below /sys/fs/cgroup: v1 by hierarchy, v2 one with an empty name.
+    public var views: [(name: String, path: String)]
+
+    public init(
+        target: FileDescriptor? = nil, joinFiles: [FileDescriptor] = [], views: [(name: String, path: String)] = []
+    ) {
+        self.target = target
+        self.joinFiles = joinFiles
+        self.views = views
+    }
+}
+
+/// A container that is on its way: cloned, not yet running its command.
+public struct Launch: Sendable {
+    /// The container's init.
+    public let process: ProcessHandle
+    let channel: Channel
+    let mappings: (uids: [Spec.IDMapping], gids: [Spec.IDMapping])
+
+    /// Serves init until it runs the container's command.
+    ///
+    /// - Returns: The master side of its terminal, if it asked for one.
+    /// - Throws: What init could not do; it has been reaped then.
+    public func waitUntilRunning() throws(Failure) -> FileDescriptor? {
+        defer { channel.socket.closeQuietly() }
+        var console: FileDescriptor?
+        do throws(Failure) {
+            while true {
+                switch try step("start container", "its init", { () throws(SystemCallError) in try channel.receive() })
+                {
+                case .mapIDs:
+                    try IDMaps.write(mappings.uids, mappings.gids, of: process.pid)
+                    try step("start container", "its init") { () throws(SystemCallError) in try channel.send(.proceed) }
+                case .console(let terminal): console = terminal
+                case .failed(let failure): throw failure
+                case .end: return console
+                case .proceed: throw Failure("start container", "its init", "sent an unexpected message")
+                }
+            }
+        } catch {
+            console?.closeQuietly()
+            abandon()
+            throw error
+        }
+    }
+
+    /// Kills and reaps what was started.
+    public func abandon() {
+        // `try?`: a process that cannot be signalled or reaped any more has ended, which is what is wanted
+        _ = try? process.send(SIGKILL)
+        _ = try? process.reap()  // `try?`: as above
+        process.pidfd.closeQuietly()
+    }
+}
+
+extension Sandbox {
+    /// Clones the container's init into its namespaces.
+    ///
+    /// The caller must have one thread, and no descriptor open that is not close-on-exec and meant for the container.
+    public func launch() throws(Failure) -> Launch {
+        let (ours, theirs) = try step("start container", "socket") { () throws(SystemCallError) in
+            try Channel.makePair()
+        }
+        defer { theirs.socket.closeQuietly() }
+        do throws(Failure) {
+            let joined = try JoinedNamespaces(spec.linux?.namespaces ?? [])
+            defer { joined.close() }
+            let process = try clone(joined, theirs, ours)
+            let linux = spec.linux
+            return Launch(
+                process: process, channel: ours, mappings: (linux?.uidMappings ?? [], linux?.gidMappings ?? []))
+        } catch {
+            ours.socket.closeQuietly()
+            throw error
+        }
+    }
+
+    /// Clones init, directly or from within the user or PID namespace that it is to share.
+    private func clone(
+        _ joined: JoinedNamespaces, _ theirs: Channel, _ ours: Channel
+    ) throws(Failure) -> ProcessHandle {
+        let new = Namespaces(newIn: spec.linux?.namespaces ?? []).subtracting(.cgroup)
+        guard joined.mustPrecedeClone else {
+            return try step("clone", "into namespaces", remedy: Self.remedy(for: new)) { () throws(SystemCallError) in
+                guard let process = try Clone.clone(into: new, cgroup: cgroup.target) else {
+                    ours.socket.closeQuietly()
+                    InitProcess(sandbox: self, channel: theirs, joined: joined).run()
+                }
+                return process
+            }
+        }
+        return try joined.clone(into: new, cgroup: cgroup.target) {
+            ours.socket.closeQuietly()
+            InitProcess(sandbox: self, channel: theirs, joined: joined).run()
+        }
+    }
+
+    private static func remedy(for namespaces: Namespaces) -> String? {
+        namespaces.contains(.user)
+            ? "user namespaces may be forbidden on this machine; 'apus doctor' says why and what to do" : nil
+    }
+}

@@ -1,0 +1,174 @@
+import CLinux
+import Cgroups
+import FoundationEssentials
+import Glibc
+public import Linux
+public import OCI
+import SystemPackage
+
+/// One container: its directory, and the records in it.
+public struct Container: Sendable {
+    /// 64 hexadecimal digits.
+    public let id: String
+    let store: ContainerStore
+    let directory: FileDescriptor
+
+    /// The most bytes that a record may have; a larger one is damaged, or somebody's trap.
+    private static let recordLimit = 4 << 20
+
+    /// The container's directory.
+    public var path: String { "\(store.path)/containers/\(id)" }
+
+    /// Where its log is.
+    public var logPath: String { "\(path)/log" }
+
+    /// The first 12 digits of the ID, as tables show it.
+    public var shortID: String { String(id.prefix(12)) }
+
+    // MARK: Records
+
+    /// What its user asked for.
+    public func loadConfig() throws(Failure) -> ContainerConfig { try load("config.json") }
+
+    /// What the engine was given.
+    public func loadSpec() throws(Failure) -> Spec { try load("spec.json") }
+
+    /// Where it is in its life.
+    ///
+    /// - Throws: For a record that is missing, damaged or of another schema.
+    public func loadState() throws(Failure) -> ContainerState {
+        guard let state = try loadStateIfPresent() else {
+            throw Failure("read state", shortID, "it is being made by another process just now")
+        }
+        return state
+    }
+
+    func loadStateIfPresent() throws(Failure) -> ContainerState? {
+        guard directory.has("state.json") else { return nil }
+        let state: ContainerState = try load("state.json")
+        guard state.schemaVersion == ContainerState.currentSchema, state.id == id else {
+            throw damaged("state.json", "schema \(state.schemaVersion) of container '\(state.id.prefix(12))'")
+        }
+        return state
+    }
+
+    private func load<Record: Decodable>(_ name: String) throws(Failure) -> Record {
+        let bytes: [UInt8]
+        do throws(SystemCallError) {
+            bytes = try directory.contents(of: name, limit: Self.recordLimit)
+        } catch {
+            throw Failure("read state", "\(path)/\(name)", error)
+        }
+        do {
+            return try JSONDecoder().decode(Record.self, from: Data(bytes))
+        } catch {
+            throw damaged(name, "not the JSON that Apus writes")
+        }
+    }
+
+    private func damaged(_ name: String, _ why: String) -> Failure {
+        Failure(
+            "read state", "\(path)/\(name)", "the record is damaged (\(why))",
+            remedy: "remove it with 'apus rm -f \(shortID)'")
+    }
+
+    func save(_ record: some Encodable, as name: String, durable: Bool = false) throws(Failure) {
+        let bytes: Data
+        do {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = .withoutEscapingSlashes
+            bytes = try encoder.encode(record)
+        } catch {
+            throw Failure("write state", "\(path)/\(name)", "\(error)")
+        }
+        do throws(SystemCallError) {
+            try directory.replaceFile(name, with: bytes, durable: durable)
+        } catch {
+            throw Failure("write state", "\(path)/\(name)", error)
+        }
+    }
+
+    /// Changes the state record while no other process can.
+    @discardableResult
+    public func updateState(_ change: (inout ContainerState) throws -> Void) throws -> ContainerState {
+        let lock = try lockRecords()
+        defer { lock.closeQuietly() }
+        var state = try loadState()
+        try change(&state)
+        try save(state, as: "state.json")
+        return state
+    }
+
+    /// Holds other processes' changes of the records off until the descriptor is closed.
+    func lockRecords() throws(Failure) -> FileDescriptor {
+        do throws(SystemCallError) {
+            let lock = try directory.open(".", O_RDONLY | O_DIRECTORY)
+            _ = try lock.lock(wait: true)
+            return lock
+        } catch {
+            throw Failure("lock container", shortID, error)
+        }
+    }
+
+    // MARK: Asking
+
+    /// Whether a supervisor has it now.
+    public func isSupervised() throws(Failure) -> Bool {
+        do throws(SystemCallError) {
+            let file = try store.directory.open("alive/\(id)", O_RDONLY | O_NOFOLLOW)
+            defer { file.closeQuietly() }
+            return try !file.lock(exclusive: false, wait: false)
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            return false
+        } catch {
+            throw Failure("look at container", shortID, error)
+        }
+    }
+
+    /// Waits until no supervisor has it.
+    public func waitUntilUnsupervised() throws(Failure) {
+        do throws(SystemCallError) {
+            let file = try store.directory.open("alive/\(id)", O_RDONLY | O_NOFOLLOW)
+            defer { file.closeQuietly() }
+            _ = try file.lock(exclusive: false, wait: true)
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            return
+        } catch {
+            throw Failure("wait for container", shortID, error)
+        }
+    }
+
+    /// The running init of `state`.
+    ///
+    /// - Throws: When the container is not running.
+    public func runningProcess(_ state: ContainerState, to verb: String) throws(Failure) -> ProcessHandle {
+        guard case .running(let running) = state.status else {
+            throw Failure(
+                verb, state.name, "the container is not running", remedy: "start it with 'apus start \(state.name)'")
+        }
+        do throws(SystemCallError) {
+            if let process = try running.open() { return process }
+        } catch {
+            throw Failure(verb, state.name, error)
+        }
+        throw Failure(verb, state.name, "the container has just ended")
+    }
+
+    // MARK: Removing
+
+    /// Removes the directory, its layers and its name. Nothing of it may be running.
+    func removeFiles(name: String?) throws(Failure) {
+        do throws(SystemCallError) {
+            if let name { try store.release(name, of: id) }
+            // First out of sight, so that a removal that is cut short is not taken for a container.
+            try store.directory.removeTree("containers/\(id)")
+        } catch {
+            throw Failure("remove container", shortID, error)
+        }
+    }
+
+    /// Closes the descriptor of its directory.
+    public func close() {
+        directory.closeQuietly()
+    }
+}

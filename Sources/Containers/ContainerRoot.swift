@@ -1,0 +1,81 @@
+import CLinux
+import Glibc
+import Linux
+import OCI
+import Sandbox
+import SystemPackage
+
+/// What a container's root is made from, and where its own layers lie.
+extension Container {
+    /// Holds the container's writable layers.
+    var layersPath: String { "\(path)/layers" }
+
+    /// Holds the container's own copy of its root, with `--storage copy`.
+    var copyPath: String { "\(path)/copy" }
+
+    /// An empty directory that a root without a place of its own is attached to.
+    var mountPoint: String { "\(path)/root" }
+
+    /// Makes ready what the container's root needs before it is mounted.
+    func prepareRoot(_ config: ContainerConfig) throws(Failure) -> RootFilesystem {
+        switch (config.root, config.storage) {
+        case (.directory(let source), _):
+            try requireDirectory(source)
+            return .directory(source)
+        case (.overlay(let source), .overlay):
+            try requireDirectory(source)
+            try makeMountPoint()
+            return .overlay(lower: source, layers: layersPath)
+        case (.overlay(let source), .copy):
+            try requireDirectory(source)
+            try copyRoot(source)
+            return .directory(copyPath)
+        case (.host, .overlay):
+            try makeMountPoint()
+            return .host(layers: layersPath)
+        case (.host, .copy):
+            throw Failure(
+                "copy root", "@host", "the whole machine is not copied",
+                remedy: "use --storage overlay, or --rootfs DIR:O")
+        }
+    }
+
+    private func requireDirectory(_ path: String) throws(Failure) {
+        let status: FileStatus
+        do throws(SystemCallError) {
+            status = try FileDescriptor.workingDirectory.status(of: path)
+        } catch {
+            throw Failure("open --rootfs", path, error.errno.reason, remedy: "name a directory with a root file system")
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            throw Failure(
+                "open --rootfs", path, "is not a directory", remedy: "name a directory with a root file system")
+        }
+    }
+
+    private func makeMountPoint() throws(Failure) {
+        do throws(SystemCallError) {
+            try directory.makeDirectory("root", mode: 0o700)
+        } catch {
+            throw Failure("make mount point", mountPoint, error)
+        }
+    }
+
+    /// Copies the root once, the first time the container starts.
+    private func copyRoot(_ source: String) throws(Failure) {
+        guard !directory.has("copy") else { return }
+        do throws(SystemCallError) {
+            // Under another name until it is whole: a copy that is cut short is made again.
+            try directory.removeTree(".copy")
+            try directory.makeDirectory(".copy", mode: 0o700)
+            let from = try FileDescriptor.workingDirectory.open(source, O_RDONLY | O_DIRECTORY)
+            defer { from.closeQuietly() }
+            let to = try directory.open(".copy", O_RDONLY | O_DIRECTORY)
+            defer { to.closeQuietly() }
+            try TreeCopy.copy(contentsOf: from, to: to)
+            try check("rename", "copy") { renameat(directory.rawValue, ".copy", directory.rawValue, "copy") }
+        } catch {
+            throw Failure("copy root", source, error)
+        }
+    }
+}

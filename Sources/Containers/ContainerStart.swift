@@ -1,0 +1,185 @@
+import CLinux
+import Cgroups
+import Glibc
+import Linux
+import OCI
+import Sandbox
+import SystemPackage
+
+/// Everything between a container's records and its running command: cgroup, filter, streams, root, launch.
+struct ContainerStart {
+    let container: Container
+    let config: ContainerConfig
+
+    init(_ container: Container, _ config: ContainerConfig) {
+        self.container = container
+        self.config = config
+    }
+
+    /// What the container's standard streams are to be.
+    enum Streams {
+        case terminal
+        case inherited(withInput: Bool)
+        case pipes(withInput: Bool)
+    }
+
+    /// The supervisor's ends of them.
+    struct SupervisorEnds {
+        var terminal: FileDescriptor?
+        var input: FileDescriptor?
+        var output: FileDescriptor?
+        var error: FileDescriptor?
+        var areInherited = false
+    }
+
+    /// A container whose command runs.
+    struct Started {
+        let process: ProcessHandle
+        /// In clock ticks since boot.
+        let startTime: UInt64
+        let cgroup: (any Cgroup)?
+        let limits: [LimitRecord]
+        let streams: SupervisorEnds
+        let hasOwnPIDNamespace: Bool
+    }
+
+    /// Starts the container's command.
+    ///
+    /// - Throws: What kept it from running; nothing is left then.
+    func begin(streams plan: Streams) throws -> Started {
+        let spec = try container.makeSpec(config)
+        let (cgroup, limits) = try Cgroups.create(
+            id: container.id, resources: spec.linux?.resources, policy: config.limitsPolicy, parent: config.cgroupParent
+        )
+        do {
+            return try begin(plan, spec, cgroup, limits)
+        } catch {
+            try? cgroup?.kill()  // `try?`: the first error is the one to report
+            try? cgroup?.remove()  // `try?`: as above; the next command would find it by its name
+            throw error
+        }
+    }
+
+    private func begin(
+        _ plan: Streams, _ spec: Spec, _ cgroup: (any Cgroup)?, _ limits: [LimitRecord]
+    ) throws -> Started {
+        var streams = try StreamSetup(plan)
+        defer { streams.closeContainerEnds() }
+        let placement = try place(in: cgroup)
+        defer { placement.close() }
+        var sandbox = Sandbox(
+            spec: spec, root: try container.prepareRoot(config), mountPoint: container.mountPoint,
+            seccomp: try container.seccompProgram(config, spec), streams: streams.forContainer, cgroup: placement,
+            usesInit: config.usesInit)
+        let (launch, console) = try launch(&sandbox)
+        streams.ends.terminal = console
+        let startTime = ProcessStatus(launch.process.pid)?.startTime ?? 0
+        return Started(
+            process: launch.process, startTime: startTime, cgroup: cgroup, limits: limits, streams: streams.ends,
+            hasOwnPIDNamespace: sandbox.spec.hasOwnPIDNamespace)
+    }
+
+    /// Launches, and steps down where this machine hides parts of /proc, so that no new one may be mounted.
+    ///
+    /// - Note: mount_namespaces(7): a user namespace may mount procfs only where the one above it shows all of one.
+    private func launch(_ sandbox: inout Sandbox) throws(Failure) -> (Launch, FileDescriptor?) {
+        do throws(Failure) {
+            return try launchOnce(sandbox)
+        } catch  where error.step == "mount" && error.subject == "/proc" && sandbox.spec.hasOwnPIDNamespace {
+            Report.line("a new /proc is refused here: the container shares this machine's processes and their /proc")
+            sandbox.spec.shareProcesses()
+            return try launchOnce(sandbox)
+        }
+    }
+
+    private func launchOnce(_ sandbox: Sandbox) throws(Failure) -> (Launch, FileDescriptor?) {
+        let launch = try sandbox.launch()
+        // The container's init works on its mounts meanwhile, on another processor.
+        do throws(Failure) {
+            try container.saveDescription(config, sandbox.spec)
+        } catch {
+            launch.abandon()
+            throw error
+        }
+        return (launch, try launch.waitUntilRunning())
+    }
+
+    private func place(in cgroup: (any Cgroup)?) throws -> CgroupPlacement {
+        guard let cgroup else { return CgroupPlacement() }
+        return CgroupPlacement(
+            target: try cgroup.cloneTarget(), joinFiles: try cgroup.joinFiles(), views: cgroup.record.views)
+    }
+}
+
+extension CgroupPlacement {
+    /// Closes the descriptors that the container's init has taken over.
+    func close() {
+        target?.closeQuietly()
+        joinFiles.forEach { $0.closeQuietly() }
+    }
+}
+
+extension CgroupRecord {
+    /// The directories as a container sees them below /sys/fs/cgroup.
+    var views: [(name: String, path: String)] {
+        directories.sorted { $0.key < $1.key }.map { (kind == .v2 ? "" : $0.key, $0.value) }
+    }
+}
+
+extension Spec {
+    var hasOwnPIDNamespace: Bool { linux?.namespaces?.contains { $0.type == .pid && $0.path == nil } ?? false }
+
+    /// Gives up the PID namespace, and shows the outer /proc.
+    mutating func shareProcesses() {
+        linux?.namespaces?.removeAll { $0.type == .pid }
+        for index in (mounts ?? []).indices where mounts?[index].destination == "/proc" {
+            mounts?[index] = Mount(destination: "/proc", type: "bind", source: "/proc", options: ["rbind"])
+        }
+    }
+}
+
+/// The pipes between a container and its supervisor.
+private struct StreamSetup {
+    var ends = ContainerStart.SupervisorEnds()
+    let forContainer: StandardStreams
+    private var toClose: [FileDescriptor] = []
+
+    init(_ plan: ContainerStart.Streams) throws(Failure) {
+        do throws(SystemCallError) {
+            switch plan {
+            case .terminal:
+                forContainer = .terminal
+            case .inherited(let withInput):
+                ends.areInherited = true
+                var input = FileDescriptor(rawValue: STDIN_FILENO)
+                if !withInput {
+                    input = try FileDescriptor.workingDirectory.open("/dev/null")
+                    toClose = [input]
+                }
+                forContainer = .descriptors(
+                    input: input, output: FileDescriptor(rawValue: STDOUT_FILENO),
+                    error: FileDescriptor(rawValue: STDERR_FILENO), owned: false)
+            case .pipes(let withInput):
+                let output = try FileDescriptor.makePipe()
+                let error = try FileDescriptor.makePipe()
+                var input = try FileDescriptor.workingDirectory.open("/dev/null")
+                if withInput {
+                    input.closeQuietly()
+                    let pipe = try FileDescriptor.makePipe()
+                    input = pipe.read
+                    ends.input = pipe.write
+                }
+                (ends.output, ends.error) = (output.read, error.read)
+                toClose = [input, output.write, error.write]
+                forContainer = .descriptors(input: input, output: output.write, error: error.write, owned: true)
+            }
+        } catch {
+            throw Failure("make", "the container's streams", error)
+        }
+    }
+
+    mutating func closeContainerEnds() {
+        toClose.forEach { $0.closeQuietly() }
+        toClose = []
+    }
+}

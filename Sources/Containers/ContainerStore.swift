@@ -1,0 +1,282 @@
+import CLinux
+import Cgroups
+import Glibc
+public import Linux
+import SystemPackage
+
+/// All containers of one user: a directory with one directory a container, and no index that could go stale.
+///
+///     <data>/containers/<id>/   config.json spec.json state.json log attach.sock upper/ work/ …
+///     <data>/alive/<id>         locked by whoever starts or supervises the container, and only then there
+///     <data>/names/<name>       holds the ID that the name stands for
+public struct ContainerStore: Sendable {
+    /// The data directory.
+    public let path: String
+    let directory: FileDescriptor
+
+    /// Opens the data directory, and makes it when it is missing.
+    ///
+    /// - Parameter path: Absolute; `nil` for `APUS_ROOT`, or else the user's own place.
+    public init(path: String? = nil) throws(Failure) {
+        let path = if let path { path } else { try Self.defaultPath() }
+        guard path.hasPrefix("/") else { throw Failure("open data directory", path, "is not an absolute path") }
+        self.path = path
+        do throws(SystemCallError) {
+            directory = try Self.open(path)
+        } catch {
+            throw Failure("open data directory", path, error, remedy: "choose another with --root or APUS_ROOT")
+        }
+    }
+
+    private static func open(_ path: String) throws(SystemCallError) -> FileDescriptor {
+        let here = FileDescriptor.workingDirectory
+        if let directory = try? here.open("\(path)/alive", O_PATH) {  // `try?`: what is missing is made below
+            directory.closeQuietly()
+            return try here.open(path, O_RDONLY | O_DIRECTORY)
+        }
+        try here.makeDirectories(path, mode: 0o711)
+        let directory = try here.open(path, O_RDONLY | O_DIRECTORY)
+        for name in ["containers", "names", "alive"] { try directory.makeDirectory(name, mode: 0o711) }
+        return directory
+    }
+
+    /// `/var/lib/apus` for root, `~/.local/share/apus` for others.
+    ///
+    /// All of it is in the data directory on purpose: the runtime directory differs between a login, su, cron and a
+    /// batch job, and one user's containers must be the same from everywhere.
+    public static func defaultPath() throws(Failure) -> String {
+        if let root = environment("APUS_ROOT") { return root }
+        if geteuid() == 0 && !isMappedRoot { return "/var/lib/apus" }
+        if let data = environment("XDG_DATA_HOME"), data.hasPrefix("/") { return "\(data)/apus" }
+        guard let home = environment("HOME") ?? homeOfUser() else {
+            throw Failure("open data directory", "", "this user has no home directory", remedy: "set HOME or APUS_ROOT")
+        }
+        return "\(home)/.local/share/apus"
+    }
+
+    /// Whether this is "root" only in a user namespace whose /var/lib is not its own.
+    private static var isMappedRoot: Bool { access("/var/lib", W_OK) != 0 }
+
+    private static func environment(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    private static func homeOfUser() -> String? {
+        // `try?`: without a readable passwd file there is no home to find in it
+        let bytes = try? FileDescriptor.workingDirectory.contents(of: "/etc/passwd", limit: 4 << 20)
+        let user = try? UserDatabase(passwd: bytes ?? [], group: []).resolve("\(geteuid())")
+        return user.flatMap { $0.home == "/" ? nil : $0.home }
+    }
+
+    // MARK: Finding
+
+    /// Every container's ID, in no order.
+    public func ids() throws(Failure) -> [String] {
+        do throws(SystemCallError) {
+            let containers = try directory.open("containers", O_RDONLY | O_DIRECTORY)
+            defer { containers.closeQuietly() }
+            return try containers.entries().filter(Self.isID)
+        } catch {
+            throw Failure("list containers", path, error)
+        }
+    }
+
+    /// Every container whose record can be read, the newest first, and what is wrong with the others.
+    public func all() throws(Failure) -> (containers: [(Container, ContainerState)], damaged: [Failure]) {
+        var found: [(Container, ContainerState)] = []
+        var damaged: [Failure] = []
+        for id in try ids() {
+            do throws(Failure) {
+                let container = try open(id: id)
+                guard let state = try container.loadStateIfPresent() else { continue }  // being made just now
+                found.append((container, state))
+            } catch  where !directory.has("containers/\(id)") {
+                continue  // removed meanwhile
+            } catch {
+                damaged.append(error)
+            }
+        }
+        return (found.sorted { $0.1.created > $1.1.created }, damaged)
+    }
+
+    /// The container with this name, ID, or unique beginning of an ID.
+    ///
+    /// - Throws: `No such container`, or that several have that beginning.
+    public func find(_ reference: String) throws(Failure) -> Container {
+        if Self.isName(reference), let id = idNamed(reference), directory.has("containers/\(id)") {
+            return try open(id: id)
+        }
+        if Self.isID(reference), directory.has("containers/\(reference)") { return try open(id: reference) }
+        let isPrefix = !reference.isEmpty && reference.utf8.allSatisfy(Self.isHexDigit)
+        let matches = isPrefix ? try ids().filter { $0.hasPrefix(reference) } : []
+        guard matches.count < 2 else {
+            throw Failure("find container", reference, "several IDs begin with it", remedy: "give more of the ID")
+        }
+        guard let id = matches.first else {
+            throw Failure("", "no such container", reference, remedy: "see 'apus ps -a'")
+        }
+        return try open(id: id)
+    }
+
+    func open(id: String) throws(Failure) -> Container {
+        do throws(SystemCallError) {
+            let opened = try directory.open("containers/\(id)", O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            return Container(id: id, store: self, directory: opened)
+        } catch {
+            throw Failure("open container", id, error)
+        }
+    }
+
+    // MARK: Names
+
+    /// - Note: Docker's rule: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`.
+    public static func isName(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        guard bytes.count >= 2, bytes.count <= 200, isAlphanumeric(bytes[0]) else { return false }
+        return bytes.allSatisfy { isAlphanumeric($0) || $0 == 0x5f || $0 == 0x2e || $0 == 0x2d }
+    }
+
+    /// Whether `text` is a whole ID: 64 lower-case hexadecimal digits.
+    public static func isID(_ text: String) -> Bool { text.utf8.count == 64 && text.utf8.allSatisfy(isHexDigit) }
+
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
+    }
+
+    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+    }
+
+    /// The ID that `name` stands for, whether or not that container exists.
+    func idNamed(_ name: String) -> String? {
+        // `try?`: a name that nobody has is no error here
+        guard let bytes = try? directory.contents(of: "names/\(name)", limit: 64) else { return nil }
+        let id = String(decoding: bytes, as: UTF8.self)
+        return Self.isID(id) ? id : nil
+    }
+
+    /// Gives `name` to a container whose directory exists.
+    ///
+    /// - Throws: When another container has it.
+    func reserve(_ name: String, for id: String) throws(Failure) {
+        guard Self.isName(name) else {
+            throw Failure(
+                "name container", name, "is not a name",
+                remedy: "use letters, digits, '_', '.' and '-', at least two, the first a letter or digit")
+        }
+        do throws(SystemCallError) {
+            if try claim(name, for: id) { return }
+            // Taken, or left by a container that is gone: only the one who holds the lock may find out and replace it.
+            let names = try directory.open("names", O_RDONLY | O_DIRECTORY)
+            defer { names.closeQuietly() }
+            _ = try names.lock(wait: true)
+            if let owner = idNamed(name), directory.has("containers/\(owner)") {
+                throw SystemCallError("name", owner, .fileExists)
+            }
+            try directory.remove("names/\(name)")
+            guard try claim(name, for: id) else { throw SystemCallError("name", "", .fileExists) }
+        } catch  where error.errno == .fileExists {
+            throw Failure(
+                "name container", name, "is in use by container \(error.subject.prefix(12))",
+                remedy: "remove that container (apus rm \(name)) or choose another name")
+        } catch {
+            throw Failure("name container", name, error)
+        }
+    }
+
+    private func claim(_ name: String, for id: String) throws(SystemCallError) -> Bool {
+        do {
+            let temporary = "names/.\(id)"
+            let file = try directory.open(temporary, O_WRONLY | O_CREAT | O_TRUNC)
+            defer {
+                file.closeQuietly()
+                unlinkat(directory.rawValue, temporary, 0)
+            }
+            try file.writeFully(id.utf8)
+            // The name appears with its content: nobody ever reads an empty one.
+            try check("link", "'\(name)'") {
+                linkat(directory.rawValue, temporary, directory.rawValue, "names/\(name)", 0)
+            }
+            return true
+        } catch  where error.errno == .fileExists {
+            return false
+        }
+    }
+
+    /// Takes `name` from container `id`, if it has it.
+    func release(_ name: String, of id: String) throws(SystemCallError) {
+        if idNamed(name) == id { try directory.remove("names/\(name)") }
+    }
+
+    // MARK: Making
+
+    /// 64 hexadecimal digits that no other container has.
+    static func newID() throws(Failure) -> String {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        guard getrandom(&bytes, bytes.count, 0) == bytes.count else {
+            throw Failure("make container ID", "", "getrandom: \(Errno(rawValue: errno).reason)")
+        }
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+
+    /// Locks `<data>/alive/<id>`, which says that this process starts or supervises that container.
+    ///
+    /// - Returns: The locked file, or `nil` if another process has it and `wait` is false.
+    func lockAlive(_ id: String, wait: Bool) throws(SystemCallError) -> FileDescriptor? {
+        while true {
+            let file = try directory.open("alive/\(id)", O_RDWR | O_CREAT | O_NOFOLLOW)
+            guard try file.lock(wait: wait) else {
+                file.closeQuietly()
+                return nil
+            }
+            // Whoever held it may have removed it meanwhile: then this is a lock on nothing.
+            if try file.status().st_nlink > 0 { return file }
+            file.closeQuietly()
+        }
+    }
+
+    /// Removes the mark of `lockAlive` and lets go of its lock.
+    func releaseAlive(_ id: String, _ file: FileDescriptor) {
+        unlinkat(directory.rawValue, "alive/\(id)", 0)
+        file.closeQuietly()
+    }
+
+    /// Finishes what killed processes left unfinished: the next command of any kind does, before anything else.
+    ///
+    /// The cost grows with the containers that are running, not with those that exist.
+    ///
+    /// - Returns: What could not be cleaned up, for the user to know.
+    public func sweep() -> [Failure] {
+        var problems: [Failure] = []
+        do throws(SystemCallError) {
+            let alive = try directory.open("alive", O_RDONLY | O_DIRECTORY)
+            defer { alive.closeQuietly() }
+            for id in try alive.entries() where Self.isID(id) {
+                guard let lock = try lockIfAbandoned(id) else { continue }
+                do throws(Failure) {
+                    try Reconciliation(store: self, id: id).run()
+                    releaseAlive(id, lock)
+                } catch {
+                    problems.append(error)
+                    lock.closeQuietly()
+                }
+            }
+        } catch {
+            problems.append(Failure("clean up", path, error))
+        }
+        return problems
+    }
+
+    private func lockIfAbandoned(_ id: String) throws(SystemCallError) -> FileDescriptor? {
+        let file: FileDescriptor
+        do {
+            file = try directory.open("alive/\(id)", O_RDWR | O_NOFOLLOW)
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            return nil
+        }
+        if try file.lock(wait: false), try file.status().st_nlink > 0 { return file }
+        file.closeQuietly()
+        return nil
+    }
+}

@@ -1,0 +1,118 @@
+import CLinux
+import Glibc
+import Linux
+import SystemPackage
+
+/// Waits for descriptors and deadlines, and calls whoever asked: the one loop of a supervisor, in its one thread.
+///
+/// - Note: poll(2).
+final class EventLoop {
+    private struct Watch {
+        let descriptor: FileDescriptor
+        let events: Int16
+        let handler: (Int16) throws -> Void
+    }
+
+    private struct Timer {
+        let id: Int
+        let deadline: UInt64
+        let handler: () throws -> Void
+    }
+
+    private var watches: [Int32: Watch] = [:]
+    private var timers: [Timer] = []
+    private var nextTimer = 0
+    private var stopped = false
+
+    /// Calls `handler` whenever `descriptor` is ready for `events`, or has an error or a hangup.
+    func watch(_ descriptor: FileDescriptor, _ events: Int32 = POLLIN, _ handler: @escaping (Int16) throws -> Void) {
+        watches[descriptor.rawValue] = Watch(descriptor: descriptor, events: Int16(events), handler: handler)
+    }
+
+    /// Forgets a descriptor, which its owner may close then.
+    func unwatch(_ descriptor: FileDescriptor) {
+        watches[descriptor.rawValue] = nil
+    }
+
+    /// Calls `handler` once, `delay` nanoseconds from now.
+    ///
+    /// - Returns: A number to cancel it by.
+    @discardableResult
+    func after(nanoseconds delay: UInt64, _ handler: @escaping () throws -> Void) -> Int {
+        nextTimer += 1
+        timers.append(Timer(id: nextTimer, deadline: Clock.monotonic() + delay, handler: handler))
+        return nextTimer
+    }
+
+    /// Forgets a timer; one that has run already is no error.
+    func cancel(_ timer: Int) {
+        timers.removeAll { $0.id == timer }
+    }
+
+    /// Makes `run` return after the handler that calls this.
+    func stop() {
+        stopped = true
+    }
+
+    /// Serves descriptors and timers until a handler stops it.
+    func run() throws {
+        stopped = false
+        while !stopped {
+            try turn(timeout: -1)
+        }
+    }
+
+    /// Serves what is ready now, and returns without waiting.
+    ///
+    /// - Returns: Whether anything was.
+    func serveReady() throws -> Bool {
+        try turn(timeout: 0)
+    }
+
+    @discardableResult
+    private func turn(timeout: CInt) throws -> Bool {
+        var entries = watches.values.map { pollfd(fd: $0.descriptor.rawValue, events: $0.events, revents: 0) }
+        let wait = timeout == 0 ? 0 : millisecondsToNextTimer()
+        let ready = poll(&entries, nfds_t(entries.count), wait)
+        if ready < 0 && errno != EINTR {
+            throw SystemCallError("poll", "", Errno(rawValue: errno))
+        }
+        if ready > 0 {
+            for entry in entries where entry.revents != 0 {
+                // An earlier handler of this turn may have removed it.
+                try watches[entry.fd]?.handler(entry.revents)
+            }
+        }
+        try runDueTimers()
+        return ready > 0
+    }
+
+    private func runDueTimers() throws {
+        let now = Clock.monotonic()
+        let due = timers.filter { $0.deadline <= now }
+        timers.removeAll { $0.deadline <= now }
+        for timer in due { try timer.handler() }
+    }
+
+    /// - Returns: Rounded up, so that a timer is due when poll returns; -1 for no timer.
+    private func millisecondsToNextTimer() -> CInt {
+        guard let next = timers.map(\.deadline).min() else { return -1 }
+        let now = Clock.monotonic()
+        return next <= now ? 0 : CInt(clamping: (next - now + 999_999) / 1_000_000)
+    }
+}
+
+/// The two clocks that containers are timed by.
+enum Clock {
+    /// Nanoseconds since some point in the past; never goes back.
+    static func monotonic() -> UInt64 { read(CLOCK_MONOTONIC) }
+
+    /// Nanoseconds since 1970, in UTC.
+    static func wall() -> UInt64 { read(CLOCK_REALTIME) }
+
+    private static func read(_ clock: clockid_t) -> UInt64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}

@@ -1,0 +1,104 @@
+import CLinux
+import Glibc
+public import Linux
+import SystemPackage
+
+/// Making and starting containers.
+extension ContainerStore {
+    /// A container that was made just now, with its `alive` lock held.
+    public struct New {
+        public let container: Container
+        public let config: ContainerConfig
+        let alive: FileDescriptor
+    }
+
+    /// Makes a container's directory and takes its name.
+    ///
+    /// - Parameter config: A config without a name gets one.
+    /// - Throws: Nothing is left then.
+    public func make(_ config: ContainerConfig) throws(Failure) -> New {
+        let id = try Self.newID()
+        var config = config
+        let alive = try lockNew(id)
+        do throws(Failure) {
+            let container = try makeDirectory(id)
+            do throws(Failure) {
+                config.name = try reserveName(config.name, for: id)
+                return New(container: container, config: config, alive: alive)
+            } catch {
+                try? container.removeFiles(name: nil)  // `try?`: the first error is the one to report
+                throw error
+            }
+        } catch {
+            releaseAlive(id, alive)
+            throw error
+        }
+    }
+
+    private func lockNew(_ id: String) throws(Failure) -> FileDescriptor {
+        do throws(SystemCallError) {
+            if let alive = try lockAlive(id, wait: true) { return alive }
+            throw SystemCallError("flock", "", .wouldBlock)
+        } catch {
+            throw Failure("make container", path, error)
+        }
+    }
+
+    private func makeDirectory(_ id: String) throws(Failure) -> Container {
+        do throws(SystemCallError) {
+            try directory.makeDirectory("containers/\(id)", mode: 0o711)
+        } catch {
+            throw Failure("make container", "\(path)/containers/\(id)", error)
+        }
+        return try open(id: id)
+    }
+
+    private func reserveName(_ name: String, for id: String) throws(Failure) -> String {
+        guard name.isEmpty else {
+            try reserve(name, for: id)
+            return name
+        }
+        for attempt in 0... {
+            let name = RandomName.make(attempt: attempt)
+            do throws(Failure) {
+                try reserve(name, for: id)
+                return name
+            } catch  where attempt < 20 {
+                continue
+            }
+        }
+        throw Failure("name container", "", "no free name was found")
+    }
+
+    /// Records a container that is to be started later.
+    public func create(_ config: ContainerConfig) throws -> Container {
+        let new = try make(config)
+        defer { releaseAlive(new.container.id, new.alive) }
+        do {
+            // A Spec that cannot be made is said now rather than at the start.
+            let spec = try new.container.makeSpec(new.config)
+            try new.container.saveDescription(new.config, spec)
+            try new.container.writeState(initial: new.config) { _ in }
+            return new.container
+        } catch {
+            try? new.container.removeFiles(name: new.config.name)  // `try?`: the first error is the one to report
+            throw error
+        }
+    }
+
+    /// A supervisor for a container that was made just now.
+    public func supervise(_ new: New, attachment: Supervisor.Attachment) throws(Failure) -> Supervisor {
+        try Supervisor(new.container, config: new.config, attachment: attachment, alive: new.alive)
+    }
+
+    /// A supervisor for a container that exists and is not running.
+    ///
+    /// - Throws: When it is running.
+    public func supervise(_ container: Container, attachment: Supervisor.Attachment) throws -> Supervisor {
+        let config = try container.loadConfig()
+        guard let alive = try lockAlive(container.id, wait: false) else {
+            throw Failure("start container", config.name, "it is running already")
+        }
+        return try Supervisor(container, config: config, attachment: attachment, alive: alive)
+    }
+}

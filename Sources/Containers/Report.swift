@@ -1,0 +1,12 @@
+import Glibc
+import Linux
+import SystemPackage
+
+/// What Apus says to its user beside a command's result: on standard error, a line at a time.
+public enum Report {
+    /// Writes `apus: text` and a newline.
+    public static func line(_ text: String) {
+        // `try?`: nobody can be told that nobody listens
+        try? FileDescriptor(rawValue: STDERR_FILENO).writeFully("apus: \(text)\n".utf8)
+    }
+}

@@ -1,0 +1,298 @@
+import CLinux
+import Cgroups
+import Glibc
+import Linux
+import OCI
+import Sandbox
+public import SystemPackage
+
+/// Runs one container from its start to its end, in a process of its own or as the foreground `apus run` itself.
+///
+/// It holds the container's `alive` lock all the time, so that whoever finds the lock free knows that it was killed.
+public final class Supervisor {
+    /// Where the container's streams go besides its log.
+    public enum Attachment {
+        /// Nowhere.
+        case none
+        /// They are this process' own streams.
+        case inherited
+        /// This process copies them from and to its own.
+        case relayed
+        /// A client takes them, over a connected socket, and the container is to end with it.
+        case client(FileDescriptor)
+    }
+
+    let container: Container
+    let config: ContainerConfig
+    let attachment: Attachment
+    let loop = EventLoop()
+    private let alive: FileDescriptor
+    private let signals: SignalDescriptor
+    private let previousMask: SignalSet
+
+    var initProcess: ProcessHandle?
+    var cgroup: (any Cgroup)?
+    private var attachServer: AttachServer?
+    private var streams: SupervisedStreams?
+    private var reason = EndReason.own
+    private var restartDelay: UInt64 = 100_000_000
+
+    /// Called once, when the container's command runs for the first time.
+    public var onStarted: () -> Void = {}
+
+    /// What made the container end.
+    private enum EndReason { case own, timeout, ownerGone, stopped }
+
+    /// - Parameter alive: The container's lock file, locked; the supervisor gives it back at the end.
+    init(_ container: Container, config: ContainerConfig, attachment: Attachment, alive: FileDescriptor) throws(Failure)
+    {
+        self.container = container
+        self.config = config
+        self.attachment = attachment
+        self.alive = alive
+        do throws(SystemCallError) {
+            // Faults of this very process must still end it at once.
+            let faults: [Signal] = [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP].map { Signal(rawValue: $0) }
+            let handled = SignalSet.all.subtracting(faults)
+            previousMask = try handled.block()
+            signals = try SignalDescriptor(handled)
+        } catch {
+            throw Failure("prepare signals", "", error)
+        }
+    }
+
+    /// Starts the container, serves it until it has ended for good, and records or removes it.
+    ///
+    /// - Parameter removeIfNotStarted: Whether a container whose command never ran leaves nothing behind.
+    /// - Returns: Its exit code.
+    /// - Throws: What kept it from starting.
+    public func run(removeIfNotStarted: Bool) throws -> Int32 {
+        defer { previousMaskRestored() }
+        loop.watch(signals.descriptor) { [unowned self] _ in try takeSignals() }
+        var hasRun = false
+        do {
+            while true {
+                let ending = try runOnce()
+                hasRun = true
+                guard try shouldRestart(after: ending) else {
+                    try finish(ending)
+                    return ending.exitCode
+                }
+                try waitBeforeRestart(ending)
+            }
+        } catch {
+            try abandon(error, remove: removeIfNotStarted && !hasRun)
+            throw error
+        }
+    }
+
+    // MARK: One life
+
+    private func runOnce() throws -> ContainerState.Ending {
+        reason = .own
+        let start = try ContainerStart(container, config).begin(streams: streamPlan())
+        cgroup = start.cgroup
+        initProcess = start.process
+        defer { release(start) }
+        let streams = try makeStreams(start)
+        self.streams = streams
+        let started = Timestamp.now
+        try recordRunning(start, at: started)
+        onStarted()
+        onStarted = {}
+        watchEnd(start.process)
+        watchTimeout()
+        try loop.run()
+        return try collect(start, started, streams)
+    }
+
+    private func release(_ start: ContainerStart.Started) {
+        loop.unwatch(start.process.pidfd)
+        start.process.pidfd.closeQuietly()
+        initProcess = nil
+    }
+
+    private func watchEnd(_ process: ProcessHandle) {
+        loop.watch(process.pidfd) { [unowned self] _ in loop.stop() }
+    }
+
+    private func watchTimeout() {
+        guard let timeout = config.timeout else { return }
+        loop.after(nanoseconds: UInt64(timeout)) { [unowned self] in
+            reason = .timeout
+            try stopOrKill()
+        }
+    }
+
+    /// Asks the container to end, and kills it when it has not within its stop timeout.
+    private func stopOrKill() throws {
+        try initProcess?.send(config.stopSignalNumber)
+        loop.after(nanoseconds: UInt64(config.stopTimeoutSeconds) * 1_000_000_000) { [unowned self] in
+            try initProcess?.send(SIGKILL)
+        }
+    }
+
+    private func collect(
+        _ start: ContainerStart.Started, _ started: Timestamp, _ streams: SupervisedStreams
+    ) throws -> ContainerState.Ending {
+        let status = try start.process.reap() ?? .exited(code: 255)
+        // The last process of a PID namespace takes all others along; without one, the cgroup finds them.
+        if !start.hasOwnPIDNamespace { try cgroup?.kill() }
+        try streams.drain()
+        // `try?`: a count that cannot be read any more is reported as none
+        let oomKills = (try? cgroup?.oomKills()) ?? 0
+        try cgroup?.remove()
+        cgroup = nil
+        let code =
+            switch reason {
+            case .timeout: Int32(124)
+            case .own, .ownerGone, .stopped: status.code
+            }
+        let error = reason == .timeout ? "timeout of \(config.timeoutText) reached" : ""
+        return ContainerState.Ending(exitCode: code, oomKilled: oomKills > 0, startedAt: started, error: error)
+    }
+
+    // MARK: Records
+
+    private func recordRunning(_ start: ContainerStart.Started, at time: Timestamp) throws {
+        let running = ContainerState.RunningProcess(
+            pid: start.process.pid, startTime: start.startTime, bootID: Boot.id, startedAt: time, supervisor: getpid())
+        try container.writeState(initial: config) { state in
+            state.status = .running(running)
+            state.cgroup = start.cgroup?.record
+            state.limits = start.limits
+            state.health = config.healthCheck == nil ? nil : .init()
+        }
+    }
+
+    private func finish(_ ending: ContainerState.Ending) throws {
+        try attachServer?.finish(.exited(ending.exitCode))
+        if config.autoRemove {
+            try container.removeFiles(name: container.loadStateIfPresent()?.name)
+        } else {
+            try container.updateState {
+                $0.status = .exited(ending)
+                $0.cgroup = nil
+            }
+        }
+        container.store.releaseAlive(container.id, alive)
+        try say(ending)
+    }
+
+    /// What the user should know about an end that was not the command's own doing.
+    private func say(_ ending: ContainerState.Ending) throws {
+        guard case .none = attachment else {
+            if ending.oomKilled {
+                Report.line("memory limit hit: the kernel killed a process of the container\(config.memoryLimitText)")
+            } else if reason == .timeout {
+                Report.line("timeout of \(config.timeoutText) reached: the container was stopped")
+            }
+            return
+        }
+    }
+
+    private func abandon(_ error: any Error, remove: Bool) throws {
+        // `try?` here and below: the first error is the one to report; the next command cleans up what is left
+        _ = try? initProcess?.send(SIGKILL)
+        _ = try? initProcess?.reap()  // `try?`: as above
+        try? cgroup?.kill()  // `try?`: as above
+        try? cgroup?.remove()  // `try?`: as above
+        let failure = error as? Failure
+        let exitCode = failure?.exitCode ?? 125
+        try? attachServer?.finish(.failed(failure ?? Failure("run container", "", "\(error)")))  // `try?`: as above
+        if remove || config.autoRemove {
+            let name = (try? container.loadStateIfPresent())??.name  // `try?`: as above
+            try? container.removeFiles(name: name ?? config.name)  // `try?`: as above
+        } else {
+            _ = try? container.updateState {  // `try?`: as above
+                $0.status = .exited(.init(exitCode: exitCode, startedAt: nil, error: "\(error)"))
+                $0.cgroup = nil
+            }
+        }
+        container.store.releaseAlive(container.id, alive)
+    }
+
+    // MARK: Restarting
+
+    private func shouldRestart(after ending: ContainerState.Ending) throws -> Bool {
+        if reason == .ownerGone || reason == .timeout { return false }
+        guard config.restartPolicy.wantsRestart(after: ending.exitCode, restarts: try container.loadState().restarts)
+        else { return false }
+        return try !container.loadState().stoppedByUser
+    }
+
+    private func waitBeforeRestart(_ ending: ContainerState.Ending) throws {
+        try container.updateState {
+            $0.restarts += 1
+            $0.status = .exited(ending)
+        }
+        // Docker's back-off: doubled each time, up to a minute, from the start again after ten seconds of running.
+        let ran = ending.finishedAt.nanoseconds - (ending.startedAt ?? ending.finishedAt).nanoseconds
+        restartDelay = ran > 10_000_000_000 ? 100_000_000 : min(restartDelay * 2, 60_000_000_000)
+        loop.after(nanoseconds: restartDelay) { [unowned self] in loop.stop() }
+        try loop.run()
+    }
+
+    // MARK: Signals
+
+    private func takeSignals() throws {
+        while let arrival = try signals.next() {
+            switch arrival.signal.rawValue {
+            case SIGCHLD, SIGPIPE, SIGURG: continue
+            case SIGWINCH: try streams?.takeWindowSize()
+            case SIGTSTP, SIGTTIN, SIGTTOU: continue
+            default: try forward(arrival.signal)
+            }
+        }
+    }
+
+    private func forward(_ signal: Signal) throws {
+        if let initProcess {
+            try initProcess.send(signal.rawValue)
+        } else if [SIGTERM, SIGINT, SIGHUP, SIGQUIT].contains(signal.rawValue) {
+            reason = .stopped
+            loop.stop()
+        }
+    }
+
+    private func previousMaskRestored() {
+        signals.descriptor.closeQuietly()
+        _ = try? previousMask.setAsMask()  // `try?`: this process has nothing left to do but exit
+    }
+}
+
+// MARK: - Streams
+
+extension Supervisor {
+    private func streamPlan() -> ContainerStart.Streams {
+        if config.terminal { return .terminal }
+        if case .inherited = attachment { return .inherited(withInput: config.interactive) }
+        return .pipes(withInput: config.interactive)
+    }
+
+    private func makeStreams(_ start: ContainerStart.Started) throws -> SupervisedStreams {
+        if attachServer == nil, !start.streams.areInherited {
+            attachServer = try AttachServer(in: container.directory, loop: loop)
+            if case .client(let socket) = attachment { attachServer?.adopt(socket, isOwner: true) }
+        }
+        let streams = try SupervisedStreams(
+            start.streams, log: makeLog(), server: attachServer, relays: relays, loop: loop)
+        attachServer?.onSignal = { [unowned self] in try initProcess?.send($0) }
+        attachServer?.onOwnerGone = { [unowned self] in
+            reason = .ownerGone
+            try initProcess?.send(SIGKILL)
+        }
+        return streams
+    }
+
+    private var relays: Bool {
+        if case .relayed = attachment { return true }
+        return false
+    }
+
+    private func makeLog() throws -> LogWriter? {
+        guard case .jsonFile(let maximumSize, let maximumFiles) = config.logDriver else { return nil }
+        return try LogWriter(
+            directory: container.directory, rotation: .init(maximumSize: maximumSize, maximumFiles: maximumFiles))
+    }
+}

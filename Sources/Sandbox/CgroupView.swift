@@ -1,0 +1,20 @@
+import Linux
+import SystemPackage
+
+/// A cgroup directory of the container, to be shown inside it.
+struct CgroupView {
+    /// The hierarchy's name on v1 (`memory`); empty on v2.
+    let name: String
+    /// Detached mount of the directory.
+    let tree: FileDescriptor
+
+    /// Takes hold of the directories while the host's tree can still be reached.
+    static func open(_ directories: [(name: String, path: String)]) throws(Failure) -> [CgroupView] {
+        var views: [CgroupView] = []
+        for (name, path) in directories {
+            let tree = try step("mount", path) { () throws(SystemCallError) in try Mount.clone(path) }
+            views.append(CgroupView(name: name, tree: tree))
+        }
+        return views
+    }
+}

@@ -1,0 +1,93 @@
+// What a container's init and its supervisor say to each other, in this order, over one socket pair:
+//
+//   init  → supervisor   .mapIDs            only with a new user namespace whose map needs the supervisor
+//   supervisor → init    .proceed           only after .mapIDs
+//   init  → supervisor   .console + fd      only with a terminal: the master side of its pseudo-terminal
+//   init  → supervisor   .failed            a step failed; init has ended
+//   (end of file)                           init runs the container's command: the socket is close-on-exec
+//
+// Anything else is an error.
+
+import CLinux
+import Glibc
+import Linux
+import SystemPackage
+
+/// A message between a container's init and its supervisor.
+enum Message {
+    case mapIDs
+    case proceed
+    case console(FileDescriptor)
+    case failed(Failure)
+    /// The other side is gone, or has started the container's command.
+    case end
+}
+
+/// One end of the socket pair between init and its supervisor.
+struct Channel {
+    let socket: FileDescriptor
+
+    /// The most bytes that one message may have; a longer failure is cut.
+    private static let limit = 4096
+
+    /// Makes the pair.
+    static func makePair() throws(SystemCallError) -> (supervisor: Channel, initProcess: Channel) {
+        var ends: [CInt] = [0, 0]
+        let type = CInt(SOCK_SEQPACKET.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        try check("socketpair") { socketpair(AF_UNIX, type, 0, &ends) }
+        return (Channel(socket: FileDescriptor(rawValue: ends[0])), Channel(socket: FileDescriptor(rawValue: ends[1])))
+    }
+
+    /// Sends a message, whole.
+    func send(_ message: Message) throws(SystemCallError) {
+        switch message {
+        case .mapIDs: try send(bytes: [UInt8(ascii: "m")])
+        case .proceed: try send(bytes: [UInt8(ascii: "p")])
+        case .console(let terminal): try send(bytes: [UInt8(ascii: "c")], descriptor: terminal)
+        case .failed(let failure): try send(bytes: Array(Self.encode(failure).prefix(Self.limit)))
+        case .end: break
+        }
+    }
+
+    /// Waits for the next message.
+    func receive() throws(SystemCallError) -> Message {
+        var bytes = [UInt8](repeating: 0, count: Self.limit)
+        var descriptor: CInt = -1
+        let count = Int(
+            try check("recvmsg") { CInt(truncatingIfNeeded: Self.receive(socket.rawValue, &bytes, &descriptor)) })
+        switch count == 0 ? 0 : bytes[0] {
+        case UInt8(ascii: "m"): return .mapIDs
+        case UInt8(ascii: "p"): return .proceed
+        case UInt8(ascii: "c") where descriptor >= 0: return .console(FileDescriptor(rawValue: descriptor))
+        case UInt8(ascii: "f"): return .failed(Self.decode(bytes[1..<count]))
+        default: return .end
+        }
+    }
+
+    private static func encode(_ failure: Failure) -> [UInt8] {
+        let fields = [
+            "\(failure.exitCode)", failure.step, failure.subject, failure.reason, failure.remedy ?? "",
+        ]
+        return [UInt8(ascii: "f")] + Array(fields.joined(separator: "\0").utf8)
+    }
+
+    private static func decode(_ bytes: ArraySlice<UInt8>) -> Failure {
+        let fields = bytes.split(separator: 0, omittingEmptySubsequences: false).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        guard fields.count == 5 else { return Failure("start container", "", "its init sent a damaged report") }
+        return Failure(
+            fields[1], fields[2], fields[3], remedy: fields[4].isEmpty ? nil : fields[4],
+            exitCode: Int32(fields[0]) ?? 125)
+    }
+
+    private func send(bytes: [UInt8], descriptor: FileDescriptor? = nil) throws(SystemCallError) {
+        try check("sendmsg") {
+            DescriptorPassing.send(bytes, descriptor: descriptor, over: socket)
+        }
+    }
+
+    private static func receive(_ socket: CInt, _ bytes: inout [UInt8], _ descriptor: inout CInt) -> Int {
+        DescriptorPassing.receive(&bytes, descriptor: &descriptor, from: FileDescriptor(rawValue: socket))
+    }
+}

@@ -1,0 +1,46 @@
+import CLinux
+import Glibc
+public import Linux
+import SystemPackage
+
+/// A program of the machine's that Apus calls for what only it may do: `newuidmap`, `ps`.
+public enum Helper {
+    /// Runs `name` to its end and keeps what it wrote to standard error.
+    ///
+    /// - Parameter package: The Debian package that has it, for the error.
+    /// - Returns: How it ended, and the first line of what it said.
+    public static func run(
+        _ name: String, _ arguments: [String], package: String
+    ) throws(Failure) -> (status: ExitStatus, message: String) {
+        guard let path = find(name) else {
+            throw Failure("run", name, "not found on this machine", remedy: "install \(package)")
+        }
+        return try step("run", name) { () throws(SystemCallError) in
+            let (read, write) = try FileDescriptor.makePipe()
+            defer { read.closeQuietly() }
+            guard let child = try Clone.clone() else { execute(path, [name] + arguments, errors: write) }
+            write.closeQuietly()
+            defer { child.pidfd.closeQuietly() }
+            // What it says is bounded: a longer text is no message.
+            let text = (try? read.readAll(limit: 1 << 16)) ?? []  // `try?`: without a message its status still counts
+            let status = try child.reap() ?? .exited(code: 1)
+            let line = text.split(separator: UInt8(ascii: "\n")).first ?? []
+            return (status, String(decoding: line, as: UTF8.self))
+        }
+    }
+
+    /// Where `name` lies in this process' search path, or in the system's own directories.
+    public static func find(_ name: String) -> String? {
+        let own = getenv("PATH").map { String(cString: $0) } ?? ""
+        return "\(own):/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".split(separator: ":").lazy
+            .map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    }
+
+    private static func execute(_ path: String, _ arguments: [String], errors: FileDescriptor) -> Never {
+        dup2(errors.rawValue, STDERR_FILENO)
+        try? SignalSet.resetForExec()  // `try?`: the helper works with the caller's signals too
+        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        execv(path, &pointers)
+        CurrentProcess.exitNow(127)
+    }
+}

@@ -1,0 +1,45 @@
+import CLinux
+import Glibc
+import Linux
+import OCI
+import SystemPackage
+
+/// Who the container's command runs as.
+struct Identity {
+    let uid: uid_t
+    let gid: gid_t
+    let groups: [gid_t]
+    let home: String
+
+    /// Resolves a process' user in the root that this process now has.
+    ///
+    /// A name is looked up in the container's own /etc/passwd and /etc/group, never in the host's.
+    static func resolve(_ user: Spec.User) throws(Failure) -> Identity {
+        let root = try step(
+            "open", "/",
+            { () throws(SystemCallError) in
+                try FileDescriptor.workingDirectory.open("/", O_PATH | O_DIRECTORY)
+            })
+        defer { root.closeQuietly() }
+        let database = try UserDatabase(inRoot: root)
+        let resolved = try database.resolve(user.username ?? "\(user.uid):\(user.gid)")
+        return Identity(
+            uid: resolved.uid, gid: resolved.gid, groups: resolved.additionalGIDs + (user.additionalGids ?? []),
+            home: resolved.home)
+    }
+
+    /// Becomes this user. Capabilities stay permitted, to be cut down by the caller.
+    ///
+    /// - Parameter mayChangeGroups: Whether this user namespace allows setgroups(2).
+    func assume(mayChangeGroups: Bool) throws(Failure) {
+        try step("change user", "\(uid):\(gid)", remedy: Self.unmapped) { () throws(SystemCallError) in
+            if mayChangeGroups { try check("setgroups") { apus_setgroups(groups.count, groups) } }
+            try CurrentProcess.keepCapabilities()
+            try check("setresgid", "\(gid)") { apus_setresgid(gid) }
+            try check("setresuid", "\(uid)") { apus_setresuid(uid) }
+        }
+    }
+
+    private static let unmapped =
+        "in this container's user namespace only the mapped IDs exist; see /etc/subuid and --userns"
+}

@@ -1,0 +1,201 @@
+import CLinux
+import Glibc
+import Linux
+import OCI
+import SystemPackage
+
+/// A container's init between clone and exec: everything that happens inside before the container's command runs.
+///
+/// Each step needs what the ones before it made; the order is the content of `start`.
+struct InitProcess {
+    let sandbox: Sandbox
+    let channel: Channel
+    let joined: JoinedNamespaces
+
+    private var spec: Spec { sandbox.spec }
+    private var linux: Spec.Linux? { sandbox.spec.linux }
+    private var ownsUserNamespace: Bool { linux?.namespaces?.contains { $0.type == .user } ?? false }
+
+    /// Runs the container's command, or reports what failed. Never returns into the supervisor's code.
+    func run() -> Never {
+        do throws(Failure) {
+            try dieWithSupervisor()
+            try start()
+        } catch {
+            try? channel.send(.failed(error))  // `try?`: a supervisor that is gone has nobody to tell
+            CurrentProcess.exitNow(1)
+        }
+    }
+
+    private func start() throws(Failure) -> Never {
+        umask(0)
+        try joinCgroup()
+        try mapIDs()
+        try joined.joinRemaining()
+        try isolateMounts()
+        // What comes from the host is taken hold of while its paths and this user's rights to them are still there.
+        let sources = try openSources()
+        try becomeNamespaceRoot()
+        try adjustOOMScore()
+        let root = try sandbox.root.mount(at: sandbox.mountPoint, inUserNamespace: ownsUserNamespace)
+        let mounts = MountTable(root: root, inUserNamespace: ownsUserNamespace)
+        try mount(sources, in: mounts)
+        try nameHost()
+        try writeSysctls(root)
+        try bringUpLoopback()
+        try mounts.makeReadOnly(linux?.readonlyPaths ?? [])
+        try mounts.mask(linux?.maskedPaths ?? [])
+        try enter(root)
+        try CommandStart(
+            process: spec.process ?? Spec.Process(cwd: "/"), seccomp: sandbox.seccomp, streams: sandbox.streams,
+            channel: channel, personality: linux?.personality, usesInit: sandbox.usesInit, diesWithParent: true,
+            mayChangeGroups: mayChangeGroups
+        ).run()
+    }
+
+    // MARK: The steps
+
+    /// From the first moment on: a supervisor that is killed takes its container along.
+    private func dieWithSupervisor() throws(Failure) {
+        try step("set", "parent-death signal") { () throws(SystemCallError) in try CurrentProcess.dieWithParent() }
+        // It may have been killed before that took effect: then the channel has no other end any more.
+        var entry = pollfd(fd: channel.socket.rawValue, events: 0, revents: 0)
+        if poll(&entry, 1, 0) > 0 { CurrentProcess.exitNow(1) }
+    }
+
+    /// Writing 0 means the writer itself, whatever PID namespace it is in.
+    private func joinCgroup() throws(Failure) {
+        for file in sandbox.cgroup.joinFiles {
+            try step("join cgroup", "") { () throws(SystemCallError) in try file.writeFully("0".utf8) }
+            file.closeQuietly()
+        }
+        if linux?.namespaces?.contains(where: { $0.type == .cgroup && $0.path == nil }) ?? false {
+            // Only now: the namespace's root is the cgroup that this process is in.
+            try step("unshare", "cgroup namespace") { () throws(SystemCallError) in try CurrentProcess.unshare(.cgroup)
+            }
+        }
+    }
+
+    private var makesUserNamespace: Bool {
+        linux?.namespaces?.contains { $0.type == .user && $0.path == nil } ?? false
+    }
+
+    /// A single mapping is the caller's own ID, for which the kernel wants setgroups(2) denied.
+    private var mapsOwnIDsAlone: Bool {
+        guard makesUserNamespace, let uids = linux?.uidMappings, let gids = linux?.gidMappings else { return false }
+        return IDMaps.isOwnIDAlone(uids, id: hostUID) && IDMaps.isOwnIDAlone(gids, id: hostGID) && hostUID != 0
+    }
+
+    private var hostUID: UInt32 { linux?.uidMappings?.first?.hostID ?? 0 }
+    private var hostGID: UInt32 { linux?.gidMappings?.first?.hostID ?? 0 }
+    private var mayChangeGroups: Bool { !ownsUserNamespace || !mapsOwnIDsAlone }
+
+    private func mapIDs() throws(Failure) {
+        guard makesUserNamespace else { return }
+        if mapsOwnIDsAlone, let uid = linux?.uidMappings?.first, let gid = linux?.gidMappings?.first {
+            return try IDMaps.mapSelf(uid, gid)
+        }
+        try step("map user IDs", "its supervisor") { () throws(SystemCallError) in try channel.send(.mapIDs) }
+        let answer = try step("map user IDs", "its supervisor") { () throws(SystemCallError) in try channel.receive() }
+        guard case .proceed = answer else { CurrentProcess.exitNow(1) }  // the supervisor failed, and says so itself
+    }
+
+    /// Keeps mounts made here from the host, and the host's from here unless a mount asks for them.
+    private func isolateMounts() throws(Failure) {
+        let wantsHostMounts =
+            spec.mounts?.contains {
+                $0.options?.contains { ["rslave", "slave", "rshared", "shared"].contains($0) } ?? false
+            }
+            ?? false
+        try step("mount", "/") { () throws(SystemCallError) in
+            try Mount.setPropagationOfAll(wantsHostMounts ? .slave : .private)
+        }
+    }
+
+    private struct Sources {
+        let mounts: [MountTable.Source?]
+        let cgroups: [CgroupView]
+        let devices: [DeviceTable.Node]
+    }
+
+    private func openSources() throws(Failure) -> Sources {
+        var mounts: [MountTable.Source?] = []
+        for mount in spec.mounts ?? [] { mounts.append(try MountTable.openSource(mount)) }
+        let showsCgroups = spec.mounts?.contains { Self.isCgroup($0) } ?? false
+        return Sources(
+            mounts: mounts, cgroups: showsCgroups ? try CgroupView.open(sandbox.cgroup.views) : [],
+            devices: ownsUserNamespace ? try DeviceTable.openHostNodes(linux?.devices ?? []) : [])
+    }
+
+    private static func isCgroup(_ mount: Spec.Mount) -> Bool { mount.type == "cgroup" || mount.type == "cgroup2" }
+
+    /// Files made from here on belong to the namespace's root user.
+    private func becomeNamespaceRoot() throws(Failure) {
+        guard ownsUserNamespace else { return }
+        try step("change user", "root of the user namespace") { () throws(SystemCallError) in
+            if mayChangeGroups { try check("setgroups") { apus_setgroups(0, nil) } }
+            try check("setresgid", "0") { apus_setresgid(0) }
+            try check("setresuid", "0") { apus_setresuid(0) }
+        }
+    }
+
+    private func adjustOOMScore() throws(Failure) {
+        guard let score = spec.process?.oomScoreAdj else { return }
+        try step("set --oom-score-adj", "\(score)", remedy: "a lower value than the caller's needs CAP_SYS_RESOURCE") {
+            () throws(SystemCallError) in
+            try FileDescriptor.workingDirectory.write("\(score)", to: "/proc/self/oom_score_adj")
+        }
+    }
+
+    private func mount(_ sources: Sources, in table: MountTable) throws(Failure) {
+        let devices = DeviceTable(mounts: table, bindsHostNodes: ownsUserNamespace)
+        for (mount, source) in zip(spec.mounts ?? [], sources.mounts) {
+            if Self.isCgroup(mount) {
+                if !sources.cgroups.isEmpty { try table.performCgroupView(mount, views: sources.cgroups) }
+            } else {
+                try table.perform(mount, source: source)
+            }
+            if mount.destination == "/dev" && source == nil {
+                try devices.populate(linux?.devices ?? [], hostNodes: sources.devices)
+            }
+        }
+    }
+
+    private func nameHost() throws(Failure) {
+        if let name = spec.hostname {
+            try step("set hostname", name) { () throws(SystemCallError) in
+                try check("sethostname", "'\(name)'") { apus_sethostname(name, name.utf8.count) }
+            }
+        }
+        if let name = spec.domainname {
+            try step("set domain name", name) { () throws(SystemCallError) in
+                try check("setdomainname", "'\(name)'") { apus_setdomainname(name, name.utf8.count) }
+            }
+        }
+    }
+
+    private func writeSysctls(_ root: FileDescriptor) throws(Failure) {
+        for (key, value) in linux?.sysctl ?? [:] {
+            let name = key.split(separator: ".").joined(separator: "/")
+            try step("set --sysctl", "\(key)=\(value)") { () throws(SystemCallError) in
+                let file = try root.open(inRoot: "/proc/sys/\(name)", O_WRONLY)
+                defer { file.closeQuietly() }
+                try file.writeFully(value.utf8)
+            }
+        }
+    }
+
+    private func bringUpLoopback() throws(Failure) {
+        guard linux?.namespaces?.contains(where: { $0.type == .network && $0.path == nil }) ?? false else { return }
+        try step("bring up", "loopback") { () throws(SystemCallError) in try Loopback.bringUp() }
+    }
+
+    private func enter(_ root: FileDescriptor) throws(Failure) {
+        try step("pivot", "into the container's root") { () throws(SystemCallError) in
+            if spec.root?.readonly ?? false { try Mount.setAttributes(of: root, named: "/", set: .readOnly) }
+            try check("fchdir") { fchdir(root.rawValue) }
+            try Mount.pivotToWorkingDirectory()
+        }
+        root.closeQuietly()
+    }
+}

@@ -1,0 +1,53 @@
+import CLinux
+import Glibc
+import Linux
+import SystemPackage
+
+/// `--init`: Apus stays as PID 1, passes signals on to the command and reaps what the command leaves behind.
+enum ReapingInit {
+    /// Forks: returns in the child, which goes on to be the command; the parent is init until that child ends.
+    ///
+    /// - Parameter socket: The channel to the supervisor, which only the child keeps.
+    static func becomeInit(closing socket: FileDescriptor) throws(Failure) {
+        var all = sigset_t()
+        sigfillset(&all)
+        sigprocmask(SIG_BLOCK, &all, nil)
+        let child = try step("fork", "init's child") { () throws(SystemCallError) in
+            try check("fork") { apus_fork() }
+        }
+        if child == 0 { return }
+        socket.closeQuietly()
+        hideArguments()
+        _ = apus_close_range(0, UInt32.max, 0)
+        CurrentProcess.exitNow(serve(child, all))
+    }
+
+    /// The command line of `apus run` may hold secrets, and /proc/1/cmdline shows it to the whole container.
+    private static func hideArguments() {
+        for index in 0..<Int(CommandLine.argc) {
+            guard let argument = CommandLine.unsafeArgv[index] else { continue }
+            memset(argument, 0, strlen(argument))
+        }
+        if let first = CommandLine.unsafeArgv[0] { memcpy(first, "init", 4) }
+        _ = "apus-init".withCString { apus_prctl(PR_SET_NAME, UInt(bitPattern: $0), 0, 0, 0) }
+    }
+
+    /// - Returns: The child's exit status as a shell gives it.
+    private static func serve(_ child: pid_t, _ signals: sigset_t) -> Int32 {
+        var signals = signals
+        while true {
+            var signal: CInt = 0
+            sigwait(&signals, &signal)
+            guard signal == SIGCHLD else {
+                kill(child, signal)
+                continue
+            }
+            while true {
+                var status: CInt = 0
+                let pid = waitpid(-1, &status, WNOHANG)
+                if pid <= 0 { break }
+                if pid == child { return ExitStatus(waitStatus: status).code }
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import CLinux
+import Glibc
+public import Linux
+public import SystemPackage
+
+/// Copies a directory with all that is in it: owners, modes, times, links, devices, sparse files and attributes.
+public enum TreeCopy {
+    /// Copies what is in `source` into `target`, both open directories; nothing outside them is touched.
+    ///
+    /// - Throws: As the system call that failed; what was copied until then stays.
+    public static func copy(
+        contentsOf source: FileDescriptor, to target: FileDescriptor
+    ) throws(SystemCallError) {
+        var links: [FileIdentity: String] = [:]
+        try copyEntries(source, target, top: target, path: "", &links)
+        try copyMetadata(try source.status(), from: source, to: target)
+    }
+
+    private struct FileIdentity: Hashable {
+        let device: dev_t
+        let inode: ino_t
+    }
+
+    private static func copyEntries(
+        _ source: FileDescriptor, _ target: FileDescriptor, top: FileDescriptor, path: String,
+        _ links: inout [FileIdentity: String]
+    ) throws(SystemCallError) {
+        for name in try source.entries() {
+            let status = try source.status(of: name, flags: AT_SYMLINK_NOFOLLOW)
+            let here = path.isEmpty ? name : "\(path)/\(name)"
+            let identity = FileIdentity(device: status.st_dev, inode: status.st_ino)
+            let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+            if status.st_nlink > 1, !isDirectory, let first = links[identity] {
+                try check("link", "'\(here)'") { linkat(top.rawValue, first, target.rawValue, name, 0) }
+                continue
+            }
+            if status.st_nlink > 1, !isDirectory { links[identity] = here }
+            try copyEntry(name, status, source, target, top: top, path: here, &links)
+        }
+    }
+
+    private static func copyEntry(
+        _ name: String, _ status: FileStatus, _ source: FileDescriptor, _ target: FileDescriptor,
+        top: FileDescriptor, path: String, _ links: inout [FileIdentity: String]
+    ) throws(SystemCallError) {
+        switch status.st_mode & S_IFMT {
+        case S_IFDIR:
+            try target.makeDirectory(name, mode: 0o700)
+            let from = try source.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            defer { from.closeQuietly() }
+            let to = try target.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            defer { to.closeQuietly() }
+            try copyEntries(from, to, top: top, path: path, &links)
+            try copyMetadata(status, from: from, to: to)
+        case S_IFREG:
+            let from = try source.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+            defer { from.closeQuietly() }
+            let to = try target.open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
+            defer { to.closeQuietly() }
+            try copyData(from, to, size: status.st_size)
+            try copyMetadata(status, from: from, to: to)
+        case S_IFLNK:
+            guard let link = source.linkTarget(of: name) else {
+                throw SystemCallError("readlink", "'\(path)'", .invalidArgument)
+            }
+            try check("symlink", "'\(path)'") { symlinkat(link, target.rawValue, name) }
+            try copyOwnerAndTimes(status, of: name, in: target)
+        default:
+            try check("mknod", "'\(path)'") {
+                mknodat(target.rawValue, name, status.st_mode & (S_IFMT | 0o7777), status.st_rdev)
+            }
+            try copyOwnerAndTimes(status, of: name, in: target)
+        }
+    }
+
+    /// Copies a file's data, hole by hole, sharing its blocks where the file system can.
+    private static func copyData(
+        _ from: FileDescriptor, _ to: FileDescriptor, size: off_t
+    ) throws(SystemCallError) {
+        if apus_ioctl_int(to.rawValue, ficlone, from.rawValue) == 0 { return }
+        try check("ftruncate", "fd \(to.rawValue)") { ftruncate(to.rawValue, size) }
+        var offset: off_t = 0
+        while offset < size {
+            let start = lseek(from.rawValue, offset, seekData)
+            if start < 0 { break }  // ENXIO: only a hole is left
+            let end = lseek(from.rawValue, start, seekHole)
+            var input = start
+            var output = start
+            while input < end {
+                let copied = try check("copy_file_range", "fd \(from.rawValue)") {
+                    CInt(
+                        truncatingIfNeeded: copy_file_range(
+                            from.rawValue, &input, to.rawValue, &output, min(Int(end - input), 1 << 30), 0))
+                }
+                if copied == 0 { break }  // the file became shorter meanwhile
+            }
+            offset = end
+        }
+    }
+
+    private static func copyMetadata(
+        _ status: FileStatus, from: FileDescriptor, to: FileDescriptor
+    ) throws(SystemCallError) {
+        try check("fchown", "fd \(to.rawValue)") { fchown(to.rawValue, status.st_uid, status.st_gid) }
+        try copyAttributes(from, to)
+        try check("fchmod", "fd \(to.rawValue)") { fchmod(to.rawValue, status.st_mode & 0o7777) }
+        var times = [status.st_atim, status.st_mtim]
+        try check("futimens", "fd \(to.rawValue)") { futimens(to.rawValue, &times) }
+    }
+
+    private static func copyOwnerAndTimes(
+        _ status: FileStatus, of name: String, in target: FileDescriptor
+    ) throws(SystemCallError) {
+        try check("fchownat", "'\(name)'") {
+            fchownat(target.rawValue, name, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW)
+        }
+        var times = [status.st_atim, status.st_mtim]
+        try check("utimensat", "'\(name)'") {
+            utimensat(target.rawValue, name, &times, AT_SYMLINK_NOFOLLOW)
+        }
+    }
+
+    /// Copies extended attributes; those that this user may not set (`trusted.`, `security.`) stay behind.
+    private static func copyAttributes(_ from: FileDescriptor, _ to: FileDescriptor) throws(SystemCallError) {
+        var names = [CChar](repeating: 0, count: 65536)
+        let length = flistxattr(from.rawValue, &names, names.count)
+        guard length > 0 else { return }
+        for name in names[..<length].split(separator: 0) {
+            let name = String(decoding: name.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            var value = [UInt8](repeating: 0, count: 65536)
+            let size = fgetxattr(from.rawValue, name, &value, value.count)
+            guard size >= 0 else { continue }
+            if fsetxattr(to.rawValue, name, value, size, 0) < 0, name.hasPrefix("user.") {
+                throw SystemCallError("fsetxattr", "'\(name)'", Errno(rawValue: Glibc.errno))
+            }
+        }
+    }
+
+    /// `FICLONE` of ioctl_ficlone(2), whose macro Swift cannot import.
+    private static let ficlone: UInt = 0x4004_9409
+    /// `SEEK_DATA` and `SEEK_HOLE` of lseek(2).
+    private static let seekData: CInt = 3
+    private static let seekHole: CInt = 4
+}
