@@ -115,7 +115,7 @@ extension CgroupPlacement {
     /// Closes the descriptors that the container's init has taken over.
     func close() {
         target?.closeQuietly()
-        joinFiles.forEach { $0.closeQuietly() }
+        for item in joinFiles { item.closeQuietly() }
     }
 }
 
@@ -179,7 +179,7 @@ private struct StreamSetup {
     }
 
     mutating func closeContainerEnds() {
-        toClose.forEach { $0.closeQuietly() }
+        for item in toClose { item.closeQuietly() }
         toClose = []
     }
 }

@@ -33,7 +33,7 @@ final class SupervisedStreams {
         }
         server?.onInput = { [unowned self] in try take($0) }
         server?.onResize = { [unowned self] in try self.terminal?.setWindowSize($0) }
-        server?.onDrained = { [unowned self] in outputs.forEach { $0.resume() } }
+        server?.onDrained = { [unowned self] in for item in outputs { item.resume() } }
         if relays, let input { try relayInput(to: input) }
     }
 

@@ -60,7 +60,7 @@ struct JoinedNamespaces: Sendable {
     }
 
     func close() {
-        files.forEach { $0.file.closeQuietly() }
+        for entry in files { entry.file.closeQuietly() }
     }
 
     /// Clones init from a process between, which joins what must come first and hands init to the caller as its child.
