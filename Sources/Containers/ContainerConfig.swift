@@ -38,6 +38,10 @@ public struct ContainerConfig: Codable, Sendable {
         case no
         func wantsRestart(after: Int32, restarts: Int) -> Bool { false }
     }
+    var usesOwnStreams: Bool {
+        if case .passthrough = logDriver { return true }
+        return false
+    }
     var imageText: String {
         switch root {
         case .host: "@host"

@@ -40,7 +40,8 @@ struct ContainerStart {
         let cgroup: (any Cgroup)?
         let limits: [LimitRecord]
         let streams: SupervisorEnds
-        let hasOwnPIDNamespace: Bool
+        /// What it was started from.
+        let spec: Spec
     }
 
     /// Starts the container's command.
@@ -76,7 +77,7 @@ struct ContainerStart {
         let startTime = ProcessStatus(launch.process.pid)?.startTime ?? 0
         return Started(
             process: launch.process, startTime: startTime, cgroup: cgroup, limits: limits, streams: streams.ends,
-            hasOwnPIDNamespace: sandbox.spec.hasOwnPIDNamespace)
+            spec: sandbox.spec)
     }
 
     /// Launches, and steps down where this machine hides parts of /proc, so that no new one may be mounted.
@@ -94,13 +95,6 @@ struct ContainerStart {
 
     private func launchOnce(_ sandbox: Sandbox) throws(Failure) -> (Launch, FileDescriptor?) {
         let launch = try sandbox.launch()
-        // The container's init works on its mounts meanwhile, on another processor.
-        do throws(Failure) {
-            try container.saveDescription(config, sandbox.spec)
-        } catch {
-            launch.abandon()
-            throw error
-        }
         return (launch, try launch.waitUntilRunning())
     }
 

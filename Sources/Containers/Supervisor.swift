@@ -20,6 +20,14 @@ public final class Supervisor {
         case relayed
         /// A client takes them, over a connected socket, and the container is to end with it.
         case client(FileDescriptor)
+
+        /// Whether the command that started the container waits for it in this very process.
+        var isForeground: Bool {
+            switch self {
+            case .inherited, .relayed: true
+            case .none, .client: false
+            }
+        }
     }
 
     let container: Container
@@ -36,6 +44,7 @@ public final class Supervisor {
     private var streams: SupervisedStreams?
     private var reason = EndReason.own
     private var restartDelay: UInt64 = 100_000_000
+    private var restarts = 0
 
     /// Called once, when the container's command runs for the first time.
     public var onStarted: () -> Void = {}
@@ -97,10 +106,15 @@ public final class Supervisor {
         let streams = try makeStreams(start)
         self.streams = streams
         let started = Timestamp.now
-        try recordRunning(start, at: started)
+        watchEnd(start.process)
+        if attachment.isForeground && config.autoRemove {
+            // Whatever ends within its first moments needs no record, as it leaves nothing behind.
+            loop.after(nanoseconds: 5_000_000) { [unowned self] in try recordRunning(start, at: started) }
+        } else {
+            try recordRunning(start, at: started)
+        }
         onStarted()
         onStarted = {}
-        watchEnd(start.process)
         watchTimeout()
         try loop.run()
         return try collect(start, started, streams)
@@ -137,7 +151,7 @@ public final class Supervisor {
     ) throws -> ContainerState.Ending {
         let status = try start.process.reap() ?? .exited(code: 255)
         // The last process of a PID namespace takes all others along; without one, the cgroup finds them.
-        if !start.hasOwnPIDNamespace { try cgroup?.kill() }
+        if !start.spec.hasOwnPIDNamespace { try cgroup?.kill() }
         try streams.drain()
         // `try?`: a count that cannot be read any more is reported as none
         let oomKills = (try? cgroup?.oomKills()) ?? 0
@@ -157,6 +171,7 @@ public final class Supervisor {
     private func recordRunning(_ start: ContainerStart.Started, at time: Timestamp) throws {
         let running = ContainerState.RunningProcess(
             pid: start.process.pid, startTime: start.startTime, bootID: Boot.id, startedAt: time, supervisor: getpid())
+        try container.saveDescription(config, start.spec)
         try container.writeState(initial: config) { state in
             state.status = .running(running)
             state.cgroup = start.cgroup?.record
@@ -168,7 +183,7 @@ public final class Supervisor {
     private func finish(_ ending: ContainerState.Ending) throws {
         try attachServer?.finish(.exited(ending.exitCode))
         if config.autoRemove {
-            try container.removeFiles(name: container.loadStateIfPresent()?.name)
+            try container.removeFiles(name: currentName())
         } else {
             try container.updateState {
                 $0.status = .exited(ending)
@@ -177,6 +192,12 @@ public final class Supervisor {
         }
         container.store.releaseAlive(container.id, alive)
         try say(ending)
+    }
+
+    /// Its name, which `rename` may have changed.
+    private func currentName() -> String {
+        // `try?`: without a readable record it is the one it was made with
+        (try? container.loadStateIfPresent())?.name ?? config.name
     }
 
     /// What the user should know about an end that was not the command's own doing.
@@ -201,8 +222,7 @@ public final class Supervisor {
         let exitCode = failure?.exitCode ?? 125
         try? attachServer?.finish(.failed(failure ?? Failure("run container", "", "\(error)")))  // `try?`: as above
         if remove || config.autoRemove {
-            let name = (try? container.loadStateIfPresent())??.name  // `try?`: as above
-            try? container.removeFiles(name: name ?? config.name)  // `try?`: as above
+            try? container.removeFiles(name: currentName())  // `try?`: as above
         } else {
             _ = try? container.updateState {  // `try?`: as above
                 $0.status = .exited(.init(exitCode: exitCode, startedAt: nil, error: "\(error)"))
@@ -216,14 +236,14 @@ public final class Supervisor {
 
     private func shouldRestart(after ending: ContainerState.Ending) throws -> Bool {
         if reason == .ownerGone || reason == .timeout { return false }
-        guard config.restartPolicy.wantsRestart(after: ending.exitCode, restarts: try container.loadState().restarts)
-        else { return false }
+        guard config.restartPolicy.wantsRestart(after: ending.exitCode, restarts: restarts) else { return false }
         return try !container.loadState().stoppedByUser
     }
 
     private func waitBeforeRestart(_ ending: ContainerState.Ending) throws {
+        restarts += 1
         try container.updateState {
-            $0.restarts += 1
+            $0.restarts = restarts
             $0.status = .exited(ending)
         }
         // Docker's back-off: doubled each time, up to a minute, from the start again after ten seconds of running.
