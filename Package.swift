@@ -45,6 +45,7 @@ let package = Package(
         .testTarget(name: "LinuxTests", dependencies: ["Linux", system], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: strict),
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "OCI", "Linux", system], swiftSettings: strict),
+        .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(
             name: "ContainersTests", dependencies: ["Containers", "OCI", "Linux", system], swiftSettings: strict),
         // The real executable against the real kernel.

@@ -3,7 +3,7 @@ import FoundationEssentials
 /// Finds the number that does not fit its field, which `JSONDecoder` reports as "not valid JSON" without a place.
 ///
 /// - Returns: `nil` when `data` is no JSON indeed.
-func misfittingNumber(in data: Data) -> SpecError? {
+func misfittingNumber<T: Decodable>(in data: Data, for type: T.Type) -> SpecError? {
     // `try?`: what the generic type cannot read either is no JSON; that is the answer.
     guard let whole = try? JSONDecoder().decode(JSONValue.self, from: data) else { return nil }
     var paths: [String] = []
@@ -13,7 +13,7 @@ func misfittingNumber(in data: Data) -> SpecError? {
     while low + 1 < high {
         let middle = (low + high) / 2
         var visited: [String] = []
-        if fits(whole.replacingNumbers(first: middle, at: "", visiting: &visited)) {
+        if fits(whole.replacingNumbers(first: middle, at: "", visiting: &visited), type) {
             high = middle
         } else {
             low = middle
@@ -23,10 +23,10 @@ func misfittingNumber(in data: Data) -> SpecError? {
     return SpecError(path: paths[high - 1], reason: "a number that is negative, broken or too large for this field")
 }
 
-/// Whether nothing but numbers stands against `value` as a spec.
-private func fits(_ value: JSONValue) -> Bool {
+/// Whether nothing but numbers stands against `value` as a `type`.
+private func fits<T: Decodable>(_ value: JSONValue, _ type: T.Type) -> Bool {
     do {
-        _ = try JSONDecoder().decode(Spec.self, from: JSONEncoder().encode(value))
+        _ = try JSONDecoder().decode(type, from: JSONEncoder().encode(value))
         return true
     } catch DecodingError.dataCorrupted(let context) {
         return !context.codingPath.isEmpty

@@ -20,10 +20,17 @@ extension Spec {
     ///
     /// - Throws: What is wrong first, with its place.
     public static func decode(_ data: Data) throws(SpecError) -> Spec {
+        try decode(Spec.self, from: data)
+    }
+
+    /// Reads a part of a `config.json`, or a file that is close to one.
+    ///
+    /// - Throws: What is wrong first, with its place.
+    public static func decode<T: Decodable>(_ type: T.Type, from data: Data) throws(SpecError) -> T {
         do {
-            return try JSONDecoder().decode(Spec.self, from: data)
+            return try JSONDecoder().decode(type, from: data)
         } catch DecodingError.dataCorrupted(let context) where context.codingPath.isEmpty {
-            throw misfittingNumber(in: data) ?? SpecError(path: "", reason: "not valid JSON")
+            throw misfittingNumber(in: data, for: type) ?? SpecError(path: "", reason: "not valid JSON")
         } catch let error as DecodingError {
             throw SpecError(error)
         } catch {
