@@ -32,10 +32,11 @@ let package = Package(
             name: "Containers",
             dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
             swiftSettings: strict),
+        .target(name: "Flags", dependencies: ["Containers", "Linux", "OCI"], swiftSettings: strict),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "Linux", "OCI", "Cgroups", "Sandbox", "Containers", "CLinux", system,
+                "Linux", "OCI", "Cgroups", "Sandbox", "Containers", "Flags", "CLinux", system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],

@@ -19,14 +19,14 @@ extension Container {
     /// Makes ready what the container's root needs before it is mounted.
     func prepareRoot(_ config: ContainerConfig) throws(Failure) -> RootFilesystem {
         switch (config.root, config.storage) {
-        case (.directory(let source), _):
+        case (.directory(path: let source), _):
             try requireDirectory(source)
             return .directory(source)
-        case (.overlay(let source), .overlay):
+        case (.overlay(path: let source), .overlay):
             try requireDirectory(source)
             try makeMountPoint()
             return .overlay(lower: source, layers: layersPath)
-        case (.overlay(let source), .copy):
+        case (.overlay(path: let source), .copy):
             try requireDirectory(source)
             try copyRoot(source)
             return .directory(copyPath)

@@ -49,8 +49,10 @@ struct ContainerStart {
     /// - Throws: What kept it from running; nothing is left then.
     func begin(streams plan: Streams) throws -> Started {
         let spec = try container.makeSpec(config)
+        try container.writeHostFiles(config, spec)
         let (cgroup, limits) = try Cgroups.create(
-            id: container.id, resources: spec.linux?.resources, policy: config.limitsPolicy, parent: config.cgroupParent
+            id: container.id, resources: spec.linux?.resources,
+            policy: config.limits == .strict ? .strict : .bestEffort, parent: config.cgroupParent
         )
         do {
             return try begin(plan, spec, cgroup, limits)
@@ -71,7 +73,7 @@ struct ContainerStart {
         var sandbox = Sandbox(
             spec: spec, root: try container.prepareRoot(config), mountPoint: container.mountPoint,
             seccomp: try container.seccompProgram(config, spec), streams: streams.forContainer, cgroup: placement,
-            usesInit: config.usesInit)
+            usesInit: config.initProcess)
         let (launch, console) = try launch(&sandbox)
         streams.ends.terminal = console
         let startTime = ProcessStatus(launch.process.pid)?.startTime ?? 0

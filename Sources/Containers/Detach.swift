@@ -11,10 +11,10 @@ extension ContainerStore {
     ///   - client: This process' end of a connection that the container is to end with, given its other end here.
     /// - Returns: The container's ID, once its command runs.
     public static func runDetached(
-        _ config: ContainerConfig, path: String?, client: FileDescriptor? = nil, cidfile: String? = nil
+        _ config: ContainerConfig, client: FileDescriptor? = nil, cidfile: String? = nil
     ) throws -> String {
-        try inSupervisor(keepsStreams: config.usesOwnStreams, client: client) { started in
-            let store = try ContainerStore(path: path)
+        try inSupervisor(keepsStreams: (config.log.driver == .passthrough), client: client) { started in
+            let store = try ContainerStore()
             let new = try store.make(config)
             try new.writeCidfile(cidfile)
             let supervisor = try store.supervise(new, attachment: attachment(config, client))
@@ -40,7 +40,7 @@ extension ContainerStore {
 
     private static func attachment(_ config: ContainerConfig, _ client: FileDescriptor?) -> Supervisor.Attachment {
         if let client { return .client(client) }
-        return config.usesOwnStreams ? .inherited : .none
+        return (config.log.driver == .passthrough) ? .inherited : .none
     }
 
     /// Runs `body` in a new process that outlives this one.
@@ -127,7 +127,7 @@ extension ContainerStore.New {
             defer { file.closeQuietly() }
             try file.writeFully(container.id.utf8)
         } catch {
-            try? container.removeFiles(name: config.name)  // `try?`: the first error is the one to report
+            try? container.removeFiles(name: config.name ?? "")  // `try?`: the first error is the one to report
             throw Failure("write --cidfile", path, error)
         }
     }

@@ -23,7 +23,7 @@ extension ContainerStore {
         do throws(Failure) {
             let container = try makeDirectory(id)
             do throws(Failure) {
-                config.name = try reserveName(config.name, for: id)
+                config.name = try reserveName(config.name ?? "", for: id)
                 return New(container: container, config: config, alive: alive)
             } catch {
                 try? container.removeFiles(name: nil)  // `try?`: the first error is the one to report
@@ -71,17 +71,18 @@ extension ContainerStore {
     }
 
     /// Records a container that is to be started later.
-    public func create(_ config: ContainerConfig) throws -> Container {
+    public func create(_ config: ContainerConfig, cidfile: String? = nil) throws -> Container {
         let new = try make(config)
         defer { releaseAlive(new.container.id, new.alive) }
         do {
+            try new.writeCidfile(cidfile)
             // A Spec that cannot be made is said now rather than at the start.
             let spec = try new.container.makeSpec(new.config)
             try new.container.saveDescription(new.config, spec)
             try new.container.writeState(initial: new.config) { _ in }
             return new.container
         } catch {
-            try? new.container.removeFiles(name: new.config.name)  // `try?`: the first error is the one to report
+            try? new.container.removeFiles(name: new.config.name ?? "")  // `try?`: the first error is the one to report
             throw error
         }
     }
@@ -97,7 +98,7 @@ extension ContainerStore {
     public func supervise(_ container: Container, attachment: Supervisor.Attachment) throws -> Supervisor {
         let config = try container.loadConfig()
         guard let alive = try lockAlive(container.id, wait: false) else {
-            throw Failure("start container", config.name, "it is running already")
+            throw Failure("start container", config.name ?? "", "it is running already")
         }
         return try Supervisor(container, config: config, attachment: attachment, alive: alive)
     }

@@ -107,7 +107,7 @@ public final class Supervisor {
         self.streams = streams
         let started = Timestamp.now
         watchEnd(start.process)
-        if attachment.isForeground && config.autoRemove {
+        if attachment.isForeground && config.removeAtEnd {
             // Whatever ends within its first moments needs no record, as it leaves nothing behind.
             loop.after(nanoseconds: 5_000_000) { [unowned self] in try recordRunning(start, at: started) }
         } else {
@@ -140,8 +140,8 @@ public final class Supervisor {
 
     /// Asks the container to end, and kills it when it has not within its stop timeout.
     private func stopOrKill() throws {
-        try initProcess?.send(config.stopSignalNumber)
-        loop.after(nanoseconds: UInt64(config.stopTimeoutSeconds) * 1_000_000_000) { [unowned self] in
+        try initProcess?.send(config.stopSignal ?? SIGTERM)
+        loop.after(nanoseconds: UInt64(max(config.stopTimeout ?? 10, 0)) * 1_000_000_000) { [unowned self] in
             try initProcess?.send(SIGKILL)
         }
     }
@@ -182,7 +182,7 @@ public final class Supervisor {
 
     private func finish(_ ending: ContainerState.Ending) throws {
         try attachServer?.finish(.exited(ending.exitCode))
-        if config.autoRemove {
+        if config.removeAtEnd {
             try container.removeFiles(name: currentName())
         } else {
             try container.updateState {
@@ -197,7 +197,7 @@ public final class Supervisor {
     /// Its name, which `rename` may have changed.
     private func currentName() -> String {
         // `try?`: without a readable record it is the one it was made with
-        (try? container.loadStateIfPresent())?.name ?? config.name
+        (try? container.loadStateIfPresent())?.name ?? config.name ?? ""
     }
 
     /// What the user should know about an end that was not the command's own doing.
@@ -221,7 +221,7 @@ public final class Supervisor {
         let failure = error as? Failure
         let exitCode = failure?.exitCode ?? 125
         try? attachServer?.finish(.failed(failure ?? Failure("run container", "", "\(error)")))  // `try?`: as above
-        if remove || config.autoRemove {
+        if remove || config.removeAtEnd {
             try? container.removeFiles(name: currentName())  // `try?`: as above
         } else {
             _ = try? container.updateState {  // `try?`: as above
@@ -236,7 +236,7 @@ public final class Supervisor {
 
     private func shouldRestart(after ending: ContainerState.Ending) throws -> Bool {
         if reason == .ownerGone || reason == .timeout { return false }
-        guard config.restartPolicy.wantsRestart(after: ending.exitCode, restarts: restarts) else { return false }
+        guard config.restart.wantsRestart(after: ending.exitCode, restarts: restarts) else { return false }
         return try !container.loadState().stoppedByUser
     }
 
@@ -285,7 +285,7 @@ public final class Supervisor {
 
 extension Supervisor {
     private func streamPlan() -> ContainerStart.Streams {
-        if config.terminal { return .terminal }
+        if config.tty { return .terminal }
         if case .inherited = attachment { return .inherited(withInput: config.interactive) }
         return .pipes(withInput: config.interactive)
     }
@@ -311,8 +311,10 @@ extension Supervisor {
     }
 
     private func makeLog() throws -> LogWriter? {
-        guard case .jsonFile(let maximumSize, let maximumFiles) = config.logDriver else { return nil }
+        guard config.log.driver == .jsonFile else { return nil }
         return try LogWriter(
-            directory: container.directory, rotation: .init(maximumSize: maximumSize, maximumFiles: maximumFiles))
+            directory: container.directory,
+            rotation: .init(
+                maximumSize: config.log.maximumSize.map { Int($0) }, maximumFiles: config.log.maximumFiles ?? 1))
     }
 }

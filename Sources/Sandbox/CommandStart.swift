@@ -12,13 +12,14 @@ struct CommandStart {
     let streams: StandardStreams
     let channel: Channel
     let personality: Spec.Personality?
+    let groupNames: [String]
     let usesInit: Bool
     let diesWithParent: Bool
     let mayChangeGroups: Bool
 
     /// Runs the command in this process' place, or in a child's if this one stays as a reaping init.
     func run() throws(Failure) -> Never {
-        let identity = try Identity.resolve(process.user)
+        let identity = try Identity.resolve(process.user, groupNames: groupNames)
         let terminal = try openTerminal(owner: identity)
         try setRlimits()
         try setPersonality()

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 import Linux
-import OCI
+public import OCI
 import SystemPackage
 
 /// Who the container's command runs as.
@@ -14,7 +14,7 @@ struct Identity {
     /// Resolves a process' user in the root that this process now has.
     ///
     /// A name is looked up in the container's own /etc/passwd and /etc/group, never in the host's.
-    static func resolve(_ user: Spec.User) throws(Failure) -> Identity {
+    static func resolve(_ user: Spec.User, groupNames: [String]) throws(Failure) -> Identity {
         let root = try step(
             "open", "/",
             { () throws(SystemCallError) in
@@ -22,7 +22,8 @@ struct Identity {
             })
         defer { root.closeQuietly() }
         let database = try UserDatabase(inRoot: root)
-        let resolved = try database.resolve(user.username ?? "\(user.uid):\(user.gid)")
+        let resolved = try database.resolve(
+            user.username ?? "\(user.uid):\(user.gid)", additionalGroups: groupNames)
         return Identity(
             uid: resolved.uid, gid: resolved.gid, groups: resolved.additionalGIDs + (user.additionalGids ?? []),
             home: resolved.home)
@@ -42,4 +43,14 @@ struct Identity {
 
     private static let unmapped =
         "in this container's user namespace only the mapped IDs exist; see /etc/subuid and --userns"
+}
+
+extension Spec {
+    /// Holds names of supplementary groups, with commas between them, for the init process to look up inside the root.
+    public static let groupNamesAnnotation = "io.apus.additional-groups"
+
+    /// Those names.
+    var groupNames: [String] {
+        (annotations?[Self.groupNamesAnnotation] ?? "").split(separator: ",").map(String.init)
+    }
 }

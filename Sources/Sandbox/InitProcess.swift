@@ -48,7 +48,8 @@ struct InitProcess {
         try enter(root)
         try CommandStart(
             process: spec.process ?? Spec.Process(cwd: "/"), seccomp: sandbox.seccomp, streams: sandbox.streams,
-            channel: channel, personality: linux?.personality, usesInit: sandbox.usesInit, diesWithParent: true,
+            channel: channel, personality: linux?.personality, groupNames: spec.groupNames,
+            usesInit: sandbox.usesInit, diesWithParent: true,
             mayChangeGroups: mayChangeGroups
         ).run()
     }

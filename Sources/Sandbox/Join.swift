@@ -84,7 +84,8 @@ public struct Join: Sendable {
             }
             try CommandStart(
                 process: process, seccomp: seccomp, streams: streams, channel: channel,
-                personality: spec.linux?.personality, usesInit: false,
+                personality: spec.linux?.personality, groupNames: spec.groupNames,
+                usesInit: false,
                 diesWithParent: diesWithParent, mayChangeGroups: mayChangeGroups
             ).run()
         } catch {

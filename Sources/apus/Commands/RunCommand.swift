@@ -1,0 +1,36 @@
+import Containers
+import Flags
+import FoundationEssentials
+import Glibc
+import Linux
+
+/// `apus run` and `apus create`.
+enum RunCommand {
+    /// Runs the command with the words that follow its name.
+    ///
+    /// - Returns: The exit code of `apus`.
+    static func main(_ words: [String], verb: RunCommandLine.Verb) throws -> Int32 {
+        let request = try RunCommandLine.parse(words, verb: verb)
+        if request.help {
+            print(RunCommandLine.help(verb), terminator: "")
+            return 0
+        }
+        let store = try ContainerStore()
+        for problem in store.sweep() { Report.line("\(problem)") }
+        if verb == .create {
+            let container = try store.create(request.config, cidfile: request.cidfile)
+            print(container.id)
+            return 0
+        }
+        if request.detach {
+            print(try ContainerStore.runDetached(request.config, cidfile: request.cidfile))
+            return 0
+        }
+        if request.config.tty {
+            return try TerminalRun(request).run()
+        }
+        let config = request.config
+        let sharesStreams = config.log.driver == .passthrough || (config.removeAtEnd && !config.log.isExplicit)
+        return try store.runInForeground(config, cidfile: request.cidfile, sharesStreams: sharesStreams)
+    }
+}
