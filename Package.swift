@@ -32,10 +32,11 @@ let package = Package(
             name: "Containers",
             dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
             swiftSettings: strict),
+        .target(name: "Flags", dependencies: ["Containers", "Linux", "OCI"], swiftSettings: strict),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "Linux", "OCI", "Cgroups", "Sandbox", "Containers", "CLinux", system,
+                "Linux", "OCI", "Cgroups", "Sandbox", "Containers", "Flags", "CLinux", system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
@@ -48,6 +49,8 @@ let package = Package(
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(
             name: "ContainersTests", dependencies: ["Containers", "OCI", "Linux", system], swiftSettings: strict),
+        .testTarget(
+            name: "FlagsTests", dependencies: ["Flags", "Containers", "OCI", "Linux"], swiftSettings: strict),
         // The real executable against the real kernel.
         .testTarget(name: "System", dependencies: [system], path: "Tests/System", swiftSettings: strict),
     ]

@@ -1,0 +1,20 @@
+/// What a user asked for with `exec`.
+public struct ExecOptions: Codable, Sendable, Equatable {
+    public var command: [String] = []
+    /// Whether standard input stays connected.
+    public var interactive = false
+    public var tty = false
+    public var detach = false
+    /// `NAME=value` each, beside the container's own.
+    public var environment: [String] = []
+    /// The container's own if `nil`.
+    public var workingDirectory: String?
+    /// `name`, `uid`, `name:group`…, looked up inside the root; the container's own if `nil`.
+    public var user: String?
+    /// Whether the process gets every capability and no filter.
+    public var privileged = false
+    /// The bytes that detach; none if empty.
+    public var detachKeys = DetachKeys.standard
+
+    public init() {}
+}

@@ -1,0 +1,131 @@
+import Linux
+import OCI
+
+/// The user namespace of a container, and what follows from it.
+struct UserNamespace {
+    /// A namespace to join; `nil` for a new one.
+    var path: String?
+    var uids: [Spec.IDMapping] = []
+    var gids: [Spec.IDMapping] = []
+
+    /// Decides on the namespace.
+    ///
+    /// - Returns: `nil` for the caller's own.
+    static func make(_ config: ContainerConfig, _ facts: HostFacts) throws(Failure) -> UserNamespace? {
+        switch config.userNamespace {
+        case .container(let id):
+            return UserNamespace(path: try facts.namespace(id, .user))
+        case .standard, .host:
+            return facts.isRoot ? nil : try joinedOrRootless(config, facts)
+        case .keepID:
+            return try keepID(facts)
+        case .auto:
+            return try automatic(facts)
+        case .maps(let maps):
+            let mappings = maps.map { Spec.IDMapping(containerID: $0.container, hostID: $0.host, size: $0.count) }
+            return UserNamespace(uids: mappings, gids: mappings)
+        }
+    }
+
+    /// Namespaces of another container belong to its user namespace: who would join them must be in that first.
+    private static func joinedOrRootless(_ config: ContainerConfig, _ facts: HostFacts) throws(Failure) -> Self {
+        let others = Set(config.joinedContainers)
+        guard others.count < 2 else {
+            throw Failure(
+                "run", others.sorted().joined(separator: ", "),
+                "an ordinary user can join the namespaces of one other container only")
+        }
+        if let other = others.first { return UserNamespace(path: try facts.namespace(other, .user)) }
+        let ranges = try facts.subordinateIDs([HostFacts.Owner(name: "", uid: facts.uid)])
+        return UserNamespace(
+            uids: [Spec.IDMapping(containerID: 0, hostID: facts.uid, size: 1)] + stack(ranges.uids, from: 1),
+            gids: [Spec.IDMapping(containerID: 0, hostID: facts.gid, size: 1)] + stack(ranges.gids, from: 1))
+    }
+
+    private static func keepID(_ facts: HostFacts) throws(Failure) -> Self {
+        if facts.isRoot {
+            throw Failure("--userns", "'keep-id'", "root has no IDs to keep", remedy: "run as an ordinary user")
+        }
+        let ranges = try facts.subordinateIDs([HostFacts.Owner(name: "", uid: facts.uid)])
+        return UserNamespace(
+            uids: around(facts.uid, ranges.uids), gids: around(facts.gid, ranges.gids))
+    }
+
+    /// IDs that belong to nobody: from the caller's ranges, or for root from those of `containers` or `apus`, or else
+    /// from the upper half of all IDs. The container's random ID chooses among the slots.
+    private static func automatic(_ facts: HostFacts) throws(Failure) -> Self {
+        let slotSize: UInt32 = 65536
+        let owners: [HostFacts.Owner] =
+            facts.isRoot
+            ? [.init(name: "apus"), .init(name: "containers")] : [.init(name: "", uid: facts.uid)]
+        var ranges = try facts.subordinateIDs(owners)
+        if ranges.uids.isEmpty || ranges.gids.isEmpty {
+            guard facts.isRoot else {
+                throw Failure(
+                    "--userns", "'auto'", "no subordinate IDs for this user",
+                    remedy: "have some added to /etc/subuid and /etc/subgid")
+            }
+            let upperHalf = IDRange(first: 1 << 31, count: 32766 * slotSize)
+            ranges = .init(uids: [upperHalf], gids: [upperHalf])
+        }
+        let seed = UInt32(facts.id.prefix(7), radix: 16) ?? 0
+        return UserNamespace(
+            uids: slot(seed, of: slotSize, in: ranges.uids), gids: slot(seed, of: slotSize, in: ranges.gids))
+    }
+
+    private static func slot(_ seed: UInt32, of size: UInt32, in ranges: [IDRange]) -> [Spec.IDMapping] {
+        // Of ranges too small for one slot, all together have to do.
+        guard let range = ranges.max(by: { $0.count < $1.count }), range.count >= size else {
+            return stack(ranges, from: 0)
+        }
+        let first = range.first + seed % (range.count / size) * size
+        return [Spec.IDMapping(containerID: 0, hostID: first, size: size)]
+    }
+
+    /// Lays ranges one after the other.
+    private static func stack(_ ranges: [IDRange], from first: UInt32) -> [Spec.IDMapping] {
+        var next = first
+        var mappings: [Spec.IDMapping] = []
+        for range in ranges {
+            let count = min(range.count, UInt32.max - next)
+            if count == 0 { break }
+            mappings.append(Spec.IDMapping(containerID: next, hostID: range.first, size: count))
+            next += count
+        }
+        return mappings
+    }
+
+    /// Lays ranges one after the other from 0, with `own` in its own place.
+    private static func around(_ own: UInt32, _ ranges: [IDRange]) -> [Spec.IDMapping] {
+        var below: [IDRange] = []
+        var above: [IDRange] = []
+        var room = own
+        for range in ranges {
+            let count = min(room, range.count)
+            if count > 0 { below.append(IDRange(first: range.first, count: count)) }
+            if range.count > count { above.append(IDRange(first: range.first + count, count: range.count - count)) }
+            room -= count
+        }
+        return stack(below, from: 0) + [Spec.IDMapping(containerID: own, hostID: own, size: 1)]
+            + stack(above, from: own + 1)
+    }
+
+    /// Whether a group of the container exists outside.
+    func maps(gid: UInt32) -> Bool {
+        // Of a namespace that is joined the maps are not known here.
+        path == nil && gids.contains { $0.containerID <= gid && gid - $0.containerID < $0.size }
+    }
+}
+
+extension ContainerConfig {
+    /// The containers whose namespaces this one joins, the user namespace aside.
+    var joinedContainers: [String] {
+        var ids: [String] = []
+        for mode in [pid, uts, cgroupNamespace] {
+            if case .container(let id) = mode { ids.append(id) }
+        }
+        if case .container(let id) = ipc { ids.append(id) }
+        if case .container(let id) = network { ids.append(id) }
+        return ids
+    }
+}

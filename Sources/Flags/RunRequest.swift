@@ -1,0 +1,53 @@
+public import Containers
+
+/// What a command line of `run` or `create` asks for.
+public struct RunRequest: Sendable, Equatable {
+    /// The container.
+    public var config: ContainerConfig
+    /// Whether `run` returns at once.
+    public var detach = false
+    /// Where to write the container's ID, as given.
+    public var cidfile: String?
+    /// The bytes that detach; none if empty.
+    public var detachKeys = DetachKeys.standard
+    /// Whether signals to `apus` go on to the container.
+    public var signalProxy = true
+    /// Whether only the help was asked for; nothing else is then to be relied on.
+    public var help = false
+
+    public init(config: ContainerConfig) { self.config = config }
+}
+
+/// Reads the flags of `run` and `create`.
+struct RunFlags {
+    var request = RunRequest(config: ContainerConfig(root: .host))
+    /// `--rootfs`, as given.
+    var rootfs: String?
+    /// Files come before single variables, wherever they stand.
+    var environment: [String] = []
+    var environmentFiles: [String] = []
+    var labels: [String] = []
+    var labelFiles: [String] = []
+    var health: HealthCheck?
+    var noHealthCheck = false
+    let surroundings: Surroundings
+
+    init(_ surroundings: Surroundings) { self.surroundings = surroundings }
+
+    var config: ContainerConfig {
+        get { request.config }
+        _modify { yield &request.config }
+    }
+
+    var resources: ResourceLimits {
+        get { request.config.resources }
+        _modify { yield &request.config.resources }
+    }
+
+    /// Sets one value of the health check, which exists from then on.
+    mutating func setHealth(_ change: (inout HealthCheck) -> Void) {
+        var check = health ?? HealthCheck(command: "")
+        change(&check)
+        health = check
+    }
+}
