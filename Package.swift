@@ -49,6 +49,8 @@ let package = Package(
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(
             name: "ContainersTests", dependencies: ["Containers", "OCI", "Linux", system], swiftSettings: strict),
+        .testTarget(
+            name: "FlagsTests", dependencies: ["Flags", "Containers", "OCI", "Linux"], swiftSettings: strict),
         // The real executable against the real kernel.
         .testTarget(name: "System", dependencies: [system], path: "Tests/System", swiftSettings: strict),
     ]

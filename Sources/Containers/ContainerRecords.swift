@@ -17,7 +17,8 @@ extension Container {
         var spec = try Containers.makeSpec(config, facts: facts)
         if config.root == .host {
             // The machine's own containers are not part of what a container sees of the machine.
-            spec.linux?.maskedPaths = (spec.linux?.maskedPaths ?? []) + [store.path]
+            let masked = spec.linux?.maskedPaths ?? []
+            spec.linux?.maskedPaths = masked + [store.path]
         }
         return spec
     }
