@@ -11,6 +11,14 @@ extension Spec.Seccomp {
     /// - Throws: For an errno beyond 4095, an argument beyond 5, an unknown flag or architecture, `notify` where
     ///   it cannot work, and a program beyond the kernel's 4096 instructions.
     public func compile() throws(Failure) -> BPFProgram {
+        let plain = try plainProgram()
+        // x32 shares its audit number with x86_64: a set.
+        let architectures = try Set(seccompArchitectures().map(\.value.auditNumber)).sorted()
+        return try BPFProgram(bytes: BPFCompaction.compact(plain, for: architectures), flags: seccompFlags())
+    }
+
+    /// The program as libseccomp writes it, with the calls in front that it does not know.
+    func plainProgram() throws(Failure) -> [UInt8] {
         let fallback = try seccompAction(defaultAction, defaultErrnoRet, "defaultAction")
         guard fallback != .notify else {
             throw Failure("seccomp", "defaultAction", "notify cannot be the default: Apus itself would wait for ever")
@@ -22,8 +30,7 @@ extension Spec.Seccomp {
         for (index, rule) in (syscalls ?? []).enumerated() {
             try add(rule, named: "syscalls[\(index)]", default: fallback, to: filter, and: &newer)
         }
-        let program = try newer.prologue(for: architectures.map(\.value)) + filter.export()
-        return try BPFProgram(bytes: program, flags: seccompFlags())
+        return try newer.prologue(for: architectures.map(\.value)) + filter.export()
     }
 
     private func add(
