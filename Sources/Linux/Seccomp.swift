@@ -167,7 +167,13 @@ public struct BPFProgram: Sendable, Hashable {
 public struct SeccompFilter: ~Copyable {
     private let context: scmp_filter_ctx
 
-    /// libseccomp's version, `2.5.4`: what a program that it makes depends on.
+    /// libseccomp's version as one number, 0x020504 for 2.5.4: what a program that it makes depends on.
+    public static var libraryVersionNumber: UInt64 {
+        guard let version = seccomp_version()?.pointee else { return 0 }
+        return UInt64(version.major) << 16 | UInt64(version.minor) << 8 | UInt64(version.micro)
+    }
+
+    /// libseccomp's version for messages, `2.5.4`.
     public static var libraryVersion: String {
         guard let version = seccomp_version()?.pointee else { return "unknown" }
         return "\(version.major).\(version.minor).\(version.micro)"

@@ -8,7 +8,7 @@ public import OCI
 /// - Note: github.com/moby/profiles, seccomp/default.json.
 public enum SeccompDefault {
     /// Part of the name under which programs are kept: to be raised with every change of this file's tables.
-    static let version = 1
+    static let version: UInt64 = 1
 
     /// Calls that need no capability that could not be checked better by the kernel itself.
     private static let always = """
