@@ -205,12 +205,6 @@ public struct SeccompFilter: ~Copyable {
         if code != -EEXIST { try Self.result("architecture \(architecture.rawValue)", code) }
     }
 
-    /// Leaves an architecture out, so that its calls kill the thread that makes them.
-    public func remove(_ architecture: SeccompArchitecture) throws(Failure) {
-        let code = seccomp_arch_remove(context, architecture.rawValue)
-        if code != -EEXIST { try Self.result("architecture \(architecture.rawValue)", code) }
-    }
-
     /// Adds a rule; it matches when all of `arguments` do, of which each has its own index.
     ///
     /// - Returns: Whether libseccomp knows a call of this name.
