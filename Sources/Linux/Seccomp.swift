@@ -167,7 +167,13 @@ public struct BPFProgram: Sendable, Hashable {
 public struct SeccompFilter: ~Copyable {
     private let context: scmp_filter_ctx
 
-    /// libseccomp's version, `2.5.4`: what a program that it makes depends on.
+    /// libseccomp's version as one number, 0x020504 for 2.5.4: what a program that it makes depends on.
+    public static var libraryVersionNumber: UInt64 {
+        guard let version = seccomp_version()?.pointee else { return 0 }
+        return UInt64(version.major) << 16 | UInt64(version.minor) << 8 | UInt64(version.micro)
+    }
+
+    /// libseccomp's version for messages, `2.5.4`.
     public static var libraryVersion: String {
         guard let version = seccomp_version()?.pointee else { return "unknown" }
         return "\(version.major).\(version.minor).\(version.micro)"
@@ -196,12 +202,6 @@ public struct SeccompFilter: ~Copyable {
     /// Filters the calls of another architecture too; one that is there already stays.
     public func add(_ architecture: SeccompArchitecture) throws(Failure) {
         let code = seccomp_arch_add(context, architecture.rawValue)
-        if code != -EEXIST { try Self.result("architecture \(architecture.rawValue)", code) }
-    }
-
-    /// Leaves an architecture out, so that its calls kill the thread that makes them.
-    public func remove(_ architecture: SeccompArchitecture) throws(Failure) {
-        let code = seccomp_arch_remove(context, architecture.rawValue)
         if code != -EEXIST { try Self.result("architecture \(architecture.rawValue)", code) }
     }
 

@@ -25,7 +25,8 @@ public struct SeccompCache: Sendable {
     /// The profile itself is not even built if its program is there.
     public func defaultProgram(capabilities: CapabilitySet) throws(Failure) -> BPFProgram {
         let relevant = capabilities.intersection(SeccompDefault.relevantCapabilities)
-        let key = "default-\(SeccompDefault.version)-\(String(relevant.rawValue, radix: 16))-\(Self.compiler)"
+        let key =
+            "default-" + hexadecimal(SeccompDefault.version) + "-" + hexadecimal(relevant.rawValue) + Self.compiler
         return try program(key: key, source: []) { () throws(Failure) in
             try SeccompDefault.profile(capabilities: relevant).compile()
         }
@@ -34,8 +35,8 @@ public struct SeccompCache: Sendable {
     /// The filter for the profile in `file`, which is only parsed if its program is not there.
     public func program(for file: SeccompFile, on machine: SeccompFile.Machine) throws(Failure) -> BPFProgram {
         let kernel = machine.kernel.map(String.init).joined(separator: ".")
-        let name = "file-\(fingerprint(file.bytes))-\(String(machine.capabilities.rawValue, radix: 16))-\(kernel)"
-        return try program(key: "\(name)-\(Self.compiler)", source: file.bytes) { () throws(Failure) in
+        let name = "file-\(fingerprint(file.bytes))-\(hexadecimal(machine.capabilities.rawValue))-\(kernel)"
+        return try program(key: name + Self.compiler, source: file.bytes) { () throws(Failure) in
             try file.profile(for: machine).compile()
         }
     }
@@ -50,13 +51,14 @@ public struct SeccompCache: Sendable {
         } catch {
             throw Failure("seccomp", "profile", "\(error)")
         }
-        return try program(key: "spec-\(fingerprint(source))-\(Self.compiler)", source: source) { () throws(Failure) in
+        return try program(key: "spec-\(fingerprint(source))" + Self.compiler, source: source) { () throws(Failure) in
             try profile.compile()
         }
     }
 
     /// What a program depends on beside its profile: a data directory may be shared by unlike machines.
-    private static let compiler = "\(SeccompDefault.nativeArchitecture)-\(SeccompFilter.libraryVersion)"
+    private static let compiler =
+        "-" + SeccompDefault.nativeArchitecture + "-" + hexadecimal(SeccompFilter.libraryVersionNumber)
 
     /// - Parameters:
     ///   - key: The file's name.
@@ -64,7 +66,7 @@ public struct SeccompCache: Sendable {
     private func program(
         key: String, source: [UInt8], compile: () throws(Failure) -> BPFProgram
     ) throws(Failure) -> BPFProgram {
-        let path = "\(directory)/\(key)"
+        let path = directory + "/" + key
         if let program = SeccompCacheFile.read(path, source: source) { return program }
         let program = try compile()
         try? store(SeccompCacheFile.encode(program, source: source), as: key)  // `try?`: the next run compiles again
@@ -155,5 +157,16 @@ private func checksum(_ bytes: ArraySlice<UInt8>) -> UInt64 {
 
 /// A short name for `source`. It may not be its alone, which the file's copy of the source settles.
 private func fingerprint(_ source: [UInt8]) -> String {
-    String(checksum(source[...]), radix: 16)
+    hexadecimal(checksum(source[...]))
+}
+
+/// `String(_:radix:)` is generic, and its first call costs more than reading a program does.
+private func hexadecimal(_ number: UInt64) -> String {
+    var digits: [UInt8] = []
+    for shift in stride(from: 60, through: 0, by: -4) {
+        let digit = UInt8(truncatingIfNeeded: number >> UInt64(shift)) & 0xf
+        if digit == 0, digits.isEmpty, shift > 0 { continue }
+        digits.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+    }
+    return String(decoding: digits, as: UTF8.self)
 }

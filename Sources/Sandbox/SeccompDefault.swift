@@ -8,7 +8,7 @@ public import OCI
 /// - Note: github.com/moby/profiles, seccomp/default.json.
 public enum SeccompDefault {
     /// Part of the name under which programs are kept: to be raised with every change of this file's tables.
-    static let version = 1
+    static let version: UInt64 = 1
 
     /// Calls that need no capability that could not be checked better by the kernel itself.
     private static let always = """
@@ -49,63 +49,64 @@ public enum SeccompDefault {
         utimensat utimensat_time64 utimes vfork vmsplice wait4 waitid waitpid write writev
         """
 
-    /// Calls that a capability brings, by its name without `CAP_`.
-    private static let byCapability: [(capability: String, calls: String)] = [
-        ("DAC_READ_SEARCH", "open_by_handle_at"),
+    /// Calls that a capability brings.
+    private static let byCapability: [(capability: CapabilitySet, calls: String)] = [
+        (.readSearch, "open_by_handle_at"),
         (
-            "SYS_ADMIN",
+            .administration,
             """
             bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr
             lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl
             quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare
             """
         ),
-        ("SYS_BOOT", "reboot"),
-        ("SYS_CHROOT", "chroot"),
-        ("SYS_MODULE", "delete_module finit_module init_module"),
-        ("SYS_PACCT", "acct"),
-        ("SYS_PTRACE", "kcmp pidfd_getfd process_madvise"),
-        ("SYS_RAWIO", "ioperm iopl"),
-        ("SYS_TIME", "clock_settime clock_settime64 settimeofday stime"),
-        ("SYS_TTY_CONFIG", "vhangup"),
-        ("SYS_NICE", "get_mempolicy mbind set_mempolicy set_mempolicy_home_node"),
-        ("SYSLOG", "syslog"),
-        ("BPF", "bpf"),
-        ("PERFMON", "perf_event_open"),
+        (.boot, "reboot"),
+        (.changeRoot, "chroot"),
+        (.modules, "delete_module finit_module init_module"),
+        (.accounting, "acct"),
+        (.trace, "kcmp pidfd_getfd process_madvise"),
+        (.rawIO, "ioperm iopl"),
+        (.time, "clock_settime clock_settime64 settimeofday stime"),
+        (.terminals, "vhangup"),
+        (.priority, "get_mempolicy mbind set_mempolicy set_mempolicy_home_node"),
+        (.systemLog, "syslog"),
+        (.bpf, "bpf"),
+        (.performanceEvents, "perf_event_open"),
     ]
 
-    /// Calls that only some architectures have, the other architectures that they run programs of among them.
-    private static let byArchitecture: [(native: String, others: [String], calls: String)] = [
-        ("x86_64", ["X86", "X32"], "arch_prctl modify_ldt"),
-        ("aarch64", ["ARM"], "arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush set_tls sync_file_range2"),
-    ]
+    #if arch(x86_64)
+        /// The architecture that this executable runs on, as libseccomp has it.
+        static let nativeArchitecture = "x86_64"
+        /// The others that it runs programs of.
+        private static let otherArchitectures = ["X86", "X32"]
+        private static let ofThisArchitecture = "arch_prctl modify_ldt"
+    #elseif arch(arm64)
+        static let nativeArchitecture = "aarch64"
+        private static let otherArchitectures = ["ARM"]
+        private static let ofThisArchitecture =
+            "arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush set_tls sync_file_range2"
+    #endif
 
     /// `CLONE_NEW*` of every namespace but the time one, which clone(2) cannot make.
     private static let namespaceFlags: UInt64 = 0x7e02_0000
 
     /// The capabilities that make a difference: profiles for sets with the same of these are the same.
-    static let relevantCapabilities: CapabilitySet =
-        // A name that this libcap is too old for brings nothing, as no set can have it either.
-        CapabilitySet.reading(byCapability.map(\.capability)).set
-
-    /// The name of the architecture that this executable runs on, as libseccomp has it.
-    static var nativeArchitecture: String {
-        for one in byArchitecture where SeccompArchitecture(named: one.native) == .native { return one.native }
-        return "audit-\(String(SeccompArchitecture.native.rawValue, radix: 16))"
-    }
+    static let relevantCapabilities: CapabilitySet = [
+        .readSearch, .administration, .boot, .changeRoot, .modules, .accounting, .trace, .rawIO, .time, .terminals,
+        .priority, .systemLog, .bpf, .performanceEvents,
+    ]
 
     /// The profile for processes that can have `capabilities` at most, which is their bounding set.
     public static func profile(capabilities: CapabilitySet) -> Spec.Seccomp {
-        let native = byArchitecture.first { SeccompArchitecture(named: $0.native) == .native }
-        var names = words(always) + words(native?.calls ?? "")
-        for (name, calls) in byCapability where isThere(name, in: capabilities) { names += words(calls) }
+        var names = words(always) + words(ofThisArchitecture)
+        for (one, calls) in byCapability where one.isSubset(of: capabilities) { names += words(calls) }
         var seen = Set<String>()
         names.removeAll { !seen.insert($0).inserted }
         var rules = [Spec.Seccomp.SyscallRule(names: names, action: .allow)] + conditionalRules
-        if !isThere("SYS_ADMIN", in: capabilities) { rules += withoutAdministration }
+        if !capabilities.contains(.administration) { rules += withoutAdministration }
         return Spec.Seccomp(
             defaultAction: .errno, defaultErrnoRet: 1,
-            architectures: native.map { ([$0.native.uppercased()] + $0.others).map { "SCMP_ARCH_\($0)" } },
+            architectures: ([nativeArchitecture.uppercased()] + otherArchitectures).map { "SCMP_ARCH_\($0)" },
             syscalls: rules)
     }
 
@@ -129,11 +130,6 @@ public enum SeccompDefault {
 
     private static func rule(_ name: String, _ argument: Spec.Seccomp.Argument) -> Spec.Seccomp.SyscallRule {
         Spec.Seccomp.SyscallRule(names: [name], action: .allow, args: [argument])
-    }
-
-    private static func isThere(_ name: String, in capabilities: CapabilitySet) -> Bool {
-        let one = CapabilitySet.reading([name]).set
-        return !one.isEmpty && one.isSubset(of: capabilities)
     }
 
     private static func words(_ text: String) -> [String] {

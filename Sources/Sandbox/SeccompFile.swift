@@ -1,5 +1,4 @@
 import FoundationEssentials
-import Glibc
 public import Linux
 public import OCI
 import SystemPackage

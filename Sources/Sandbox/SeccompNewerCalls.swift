@@ -52,18 +52,16 @@ struct NewerCalls {
     func prologue(for architectures: [SeccompArchitecture]) -> [UInt8] {
         let segments = architectures.compactMap(segment)
         let total = segments.reduce(0) { $0 + $1.count }
-        var bytes: [UInt8] = []
-        var end = 0
-        for var segment in segments {
-            end += segment.count
-            segment[segment.count - 1] = .jump(total - end)
-            for instruction in segment { instruction.append(to: &bytes) }
+        var program: [BPFInstruction] = []
+        for segment in segments {
+            program += segment.dropLast()
+            program.append(.jump(over: total - program.count - 1))
         }
-        return bytes
+        return BPFInstruction.encode(program)
     }
 
     /// One architecture's part; its last instruction is to jump over the parts that follow.
-    private func segment(for architecture: SeccompArchitecture) -> [Instruction]? {
+    private func segment(for architecture: SeccompArchitecture) -> [BPFInstruction]? {
         let first = architecture.firstCall
         let known = names.compactMap { architecture.number(ofCall: $0) }.map { $0 &- first }.filter { $0 < Self.range }
         let added = addedRules(for: architecture)
@@ -76,23 +74,23 @@ struct NewerCalls {
         let noCall = bound + 1 + actions.count
         let leave = noCall + 1
         let next = leave + 1
-        var part: [Instruction] = [
-            .load(offset: 4),  // seccomp_data.arch
-            .jumpIfEqual(architecture.auditNumber, then: 2, else: next, at: 1),
-            .load(offset: 0),  // seccomp_data.nr
-            .jumpIfGreater(first + oldest, then: 4, else: leave, at: 3),
-            .jumpIfGreater(first + Self.range - 1, then: next, else: 5, at: 4),
+        typealias Code = BPFInstruction.Code
+        var part: [BPFInstruction] = [
+            .load(BPFInstruction.Field.architecture),
+            .jump(Code.jumpIfEqual, architecture.auditNumber, then: 2, else: next, at: 1),
+            .load(BPFInstruction.Field.number),
+            .jump(Code.jumpIfGreater, first + oldest, then: 4, else: leave, at: 3),
+            .jump(Code.jumpIfGreaterOrEqual, first + Self.range, then: next, else: 5, at: 4),
         ]
-        for (index, rule) in added.enumerated() {
-            let position = 5 + index
+        for rule in added {
+            let answer = bound + 1 + actions.firstIndex(of: rule.action)!
             part.append(
-                .jumpIfEqual(
-                    first + rule.number, then: bound + 1 + actions.firstIndex(of: rule.action)!, else: position + 1,
-                    at: position))
+                .jump(Code.jumpIfEqual, first + rule.number, then: answer, else: part.count + 1, at: part.count))
         }
-        part.append(.jumpIfGreater(first + newest, then: refuses ? noCall : leave, else: leave, at: bound))
-        part += actions.map { .answer($0) }
-        part += [.answer(.errno(38)), .jump(0)]
+        part.append(
+            .jump(Code.jumpIfGreater, first + newest, then: refuses ? noCall : leave, else: leave, at: bound))
+        part += actions.map { .answer($0.code) }
+        part += [.answer(SeccompAction.errno(38).code), .jump(over: 0)]
         return part
     }
 
@@ -102,36 +100,5 @@ struct NewerCalls {
         return rules.filter { architecture.number(ofCall: $0.key) == nil }
             .map { (Self.numbers[$0.key]!, $0.value) }
             .sorted { $0.0 < $1.0 }
-    }
-}
-
-/// One instruction of a filter program.
-///
-/// - Note: linux/filter.h; networking/filter.rst.
-private struct Instruction {
-    var code: UInt16
-    var ifTrue: UInt8 = 0
-    var ifFalse: UInt8 = 0
-    var operand: UInt32
-
-    static func load(offset: UInt32) -> Instruction { Instruction(code: 0x20, operand: offset) }
-    static func answer(_ action: SeccompAction) -> Instruction { Instruction(code: 0x06, operand: action.code) }
-    static func jump(_ distance: Int) -> Instruction { Instruction(code: 0x05, operand: UInt32(distance)) }
-
-    /// Jumps to positions in the same part, which is far shorter than the 255 instructions that a jump can span.
-    static func jumpIfEqual(_ value: UInt32, then: Int, else other: Int, at position: Int) -> Instruction {
-        Instruction(
-            code: 0x15, ifTrue: UInt8(then - position - 1), ifFalse: UInt8(other - position - 1), operand: value)
-    }
-    static func jumpIfGreater(_ value: UInt32, then: Int, else other: Int, at position: Int) -> Instruction {
-        var jump = jumpIfEqual(value, then: then, else: other, at: position)
-        jump.code = 0x25
-        return jump
-    }
-
-    func append(to bytes: inout [UInt8]) {
-        withUnsafeBytes(of: code) { bytes.append(contentsOf: $0) }
-        bytes += [ifTrue, ifFalse]
-        withUnsafeBytes(of: operand) { bytes.append(contentsOf: $0) }
     }
 }

@@ -8,9 +8,19 @@ extension Spec.Seccomp {
     /// rule makes alternatives of its conditions, and a call that is newer than every call in a refusing profile
     /// gives ENOSYS, so that the C library takes its older way instead of failing.
     ///
+    /// With a `notify` rule, `BPFProgram.install` returns the descriptor that belongs to `listenerPath`.
+    ///
     /// - Throws: For an errno beyond 4095, an argument beyond 5, an unknown flag or architecture, `notify` where
     ///   it cannot work, and a program beyond the kernel's 4096 instructions.
     public func compile() throws(Failure) -> BPFProgram {
+        let plain = try plainProgram()
+        // x32 shares its audit number with x86_64: a set.
+        let architectures = try Set(seccompArchitectures().map(\.value.auditNumber)).sorted()
+        return try BPFProgram(bytes: BPFCompaction.compact(plain, for: architectures), flags: seccompFlags())
+    }
+
+    /// The program as libseccomp writes it, with the calls in front that it does not know.
+    func plainProgram() throws(Failure) -> [UInt8] {
         let fallback = try seccompAction(defaultAction, defaultErrnoRet, "defaultAction")
         guard fallback != .notify else {
             throw Failure("seccomp", "defaultAction", "notify cannot be the default: Apus itself would wait for ever")
@@ -22,8 +32,7 @@ extension Spec.Seccomp {
         for (index, rule) in (syscalls ?? []).enumerated() {
             try add(rule, named: "syscalls[\(index)]", default: fallback, to: filter, and: &newer)
         }
-        let program = try newer.prologue(for: architectures.map(\.value)) + filter.export()
-        return try BPFProgram(bytes: program, flags: seccompFlags())
+        return try newer.prologue(for: architectures.map(\.value)) + filter.export()
     }
 
     private func add(
@@ -88,6 +97,14 @@ extension Spec.Seccomp {
     }
 
     private func seccompFlags() throws(Failure) -> SeccompFlags {
+        guard syscalls?.contains(where: { $0.action == .notify }) == true else { return try namedFlags() }
+        guard listenerPath != nil else {
+            throw Failure("seccomp", "listenerPath", "missing, and a rule's action is notify")
+        }
+        return try namedFlags().union(.newListener)
+    }
+
+    private func namedFlags() throws(Failure) -> SeccompFlags {
         // As runc has it: the mitigation that kernels before 5.16 would turn on costs each process a lot, and
         // whoever wants it can say so with an empty list.
         guard let flags else { return .allowSpeculation }

@@ -9,7 +9,7 @@ import Testing
     private func compiled(_ rules: [Spec.Seccomp.SyscallRule], default action: Spec.Seccomp.Action = .allow) throws
         -> BPFProgram
     {
-        try Profile(defaultAction: action, syscalls: rules).compile()
+        try Profile(defaultAction: action, listenerPath: "/run/agent", syscalls: rules).compile()
     }
 
     @Test func `every action of the specification answers what the kernel knows by it`() throws {
@@ -84,6 +84,12 @@ import Testing
         #expect(try Profile(defaultAction: .allow).compile().flags == .allowSpeculation)
     }
 
+    @Test func `a profile that asks a supervisor comes with a listener, others do not`() throws {
+        let asking = try compiled([.init(names: ["mount"], action: .notify)])
+        #expect(asking.flags == [.newListener, .allowSpeculation])
+        #expect(try !compiled([.init(names: ["mount"], action: .errno)]).flags.contains(.newListener))
+    }
+
     @Test func `what cannot be done is refused, not left out`() {
         let impossible: [Profile] = [
             Profile(defaultAction: .notify),
@@ -91,7 +97,10 @@ import Testing
             Profile(defaultAction: .allow, architectures: ["SCMP_ARCH_PDP11"]),
             Profile(defaultAction: .allow, architectures: ["x86_64"]),
             Profile(defaultAction: .allow, flags: ["SECCOMP_FILTER_FLAG_NOPE"]),
-            Profile(defaultAction: .allow, syscalls: [.init(names: ["write"], action: .notify)]),
+            Profile(
+                defaultAction: .allow, listenerPath: "/run/agent",
+                syscalls: [.init(names: ["write"], action: .notify)]),
+            Profile(defaultAction: .allow, syscalls: [.init(names: ["mount"], action: .notify)]),
             Profile(
                 defaultAction: .allow,
                 syscalls: [.init(names: ["lseek"], action: .trap, args: [.init(index: 6, value: 0, op: .equal)])]),
