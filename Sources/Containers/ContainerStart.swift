@@ -10,6 +10,8 @@ import SystemPackage
 struct ContainerStart {
     let container: Container
     let config: ContainerConfig
+    /// Whether everything is done but to run the command.
+    var rehearses = false
 
     init(_ container: Container, _ config: ContainerConfig) {
         self.container = container
@@ -74,6 +76,7 @@ struct ContainerStart {
             spec: spec, root: try container.prepareRoot(config), mountPoint: container.mountPoint,
             seccomp: try container.seccompProgram(config, spec), streams: streams.forContainer, cgroup: placement,
             usesInit: config.initProcess)
+        sandbox.rehearses = rehearses
         let (launch, console) = try launch(&sandbox)
         streams.ends.terminal = console
         let startTime = ProcessStatus(launch.process.pid)?.startTime ?? 0

@@ -50,7 +50,7 @@ struct InitProcess {
             process: spec.process ?? Spec.Process(cwd: "/"), seccomp: sandbox.seccomp, streams: sandbox.streams,
             channel: channel, personality: linux?.personality, groupNames: spec.groupNames,
             usesInit: sandbox.usesInit, diesWithParent: true,
-            mayChangeGroups: mayChangeGroups
+            mayChangeGroups: mayChangeGroups, rehearses: sandbox.rehearses
         ).run()
     }
 
