@@ -17,6 +17,7 @@
 #include <linux/seccomp.h>
 #include <linux/filter.h>
 #include <linux/ioprio.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <poll.h>
 #include <pwd.h>

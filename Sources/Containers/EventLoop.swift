@@ -24,6 +24,9 @@ final class EventLoop {
     private var nextTimer = 0
     private var stopped = false
 
+    /// Whether memory that waiting does not need is given back before the next wait.
+    var trimsMemory = false
+
     /// Calls `handler` whenever `descriptor` is ready for `events`, or has an error or a hangup.
     func watch(_ descriptor: FileDescriptor, _ events: Int32 = POLLIN, _ handler: @escaping (Int16) throws -> Void) {
         watches[descriptor.rawValue] = Watch(descriptor: descriptor, events: Int16(events), handler: handler)
@@ -73,6 +76,10 @@ final class EventLoop {
     private func turn(timeout: CInt) throws -> Bool {
         var entries = watches.values.map { pollfd(fd: $0.descriptor.rawValue, events: $0.events, revents: 0) }
         let wait = timeout == 0 ? 0 : millisecondsToNextTimer()
+        if trimsMemory {
+            trimsMemory = false
+            for run in MemoryTrim.untouchedPages() { madvise(run.iov_base, run.iov_len, CInt(MADV_DONTNEED)) }
+        }
         let ready = poll(&entries, nfds_t(entries.count), wait)
         if ready < 0 && errno != EINTR {
             throw SystemCallError("poll", "", Errno(rawValue: errno))

@@ -116,7 +116,10 @@ public final class Supervisor {
         onStarted()
         onStarted = {}
         watchTimeout()
+        let health = config.healthCheck.map { HealthMonitor(container, $0, loop: loop) }
+        if !attachment.isForeground { loop.trimsMemory = true }
         try loop.run()
+        try health?.stop()
         return try collect(start, started, streams)
     }
 
@@ -140,9 +143,16 @@ public final class Supervisor {
 
     /// Asks the container to end, and kills it when it has not within its stop timeout.
     private func stopOrKill() throws {
-        try initProcess?.send(config.stopSignal ?? SIGTERM)
+        guard let initProcess else { return }
+        let signal = config.stopSignal ?? SIGTERM
+        // An init without a handler never sees the signal: waiting for it would be for nothing.
+        if initProcess.ignoresAsInit(signal) {
+            try initProcess.send(SIGKILL)
+            return
+        }
+        try initProcess.send(signal)
         loop.after(nanoseconds: UInt64(max(config.stopTimeout ?? 10, 0)) * 1_000_000_000) { [unowned self] in
-            try initProcess?.send(SIGKILL)
+            try self.initProcess?.send(SIGKILL)
         }
     }
 

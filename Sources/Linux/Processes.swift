@@ -86,6 +86,27 @@ public struct ProcessHandle: Sendable {
         }
     }
 
+    /// Whether `signal` would do nothing to it: as init of a PID namespace it only gets what it handles, or waits for.
+    ///
+    /// - Returns: False, too, where /proc does not tell.
+    /// - Note: pid_namespaces(7), "The namespace init process"; proc_pid_status(5), `SigCgt` and `SigBlk`.
+    public func ignoresAsInit(_ signal: CInt) -> Bool {
+        // `try?`: a process that is gone, or hidden, is asked by the signal itself
+        guard signal != SIGKILL, signal != SIGSTOP,
+            let bytes = try? FileDescriptor.workingDirectory.contents(of: "/proc/\(pid)/status", limit: 1 << 16)
+        else { return false }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        func mask(_ name: String) -> UInt64? {
+            lines.first { $0.hasPrefix(name) }.flatMap {
+                UInt64($0.dropFirst(name.count).drop { $0 == "\t" }, radix: 16)
+            }
+        }
+        guard let caught = mask("SigCgt:"), let blocked = mask("SigBlk:"),
+            let levels = lines.first(where: { $0.hasPrefix("NSpid:") })?.split(separator: "\t")
+        else { return false }
+        return levels.count > 2 && levels.last == "1" && (caught | blocked) & (1 << UInt64(signal - 1)) == 0
+    }
+
     /// Reaps this child.
     ///
     /// - Parameter wait: Whether to wait for its end; without, `nil` means that it still runs.
