@@ -48,7 +48,8 @@ let package = Package(
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(
-            name: "ContainersTests", dependencies: ["Containers", "OCI", "Linux", system], swiftSettings: strict),
+            name: "ContainersTests", dependencies: ["Containers", "Sandbox", "OCI", "Linux", system],
+            swiftSettings: strict),
         .testTarget(
             name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "OCI", "Linux"], swiftSettings: strict),
         // The real executable against the real kernel.

@@ -87,7 +87,8 @@ public struct HostFacts: Sendable {
             subordinateIDs: readSubordinateIDs, devices: HostDevice.find, namespace: namespace)
     }
 
-    private static func machineName() -> String {
+    /// The name of this machine, in the UTS namespace of this process.
+    static func machineName() -> String {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
             guard gethostname(buffer.baseAddress!, buffer.count - 1) == 0 else { return "localhost" }
             buffer[buffer.count - 1] = 0
