@@ -32,7 +32,7 @@ let package = Package(
             name: "Containers",
             dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
             swiftSettings: strict),
-        .target(name: "Flags", dependencies: ["Containers", "Linux", "OCI"], swiftSettings: strict),
+        .target(name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "OCI"], swiftSettings: strict),
         .executableTarget(
             name: "apus",
             dependencies: [
@@ -48,9 +48,10 @@ let package = Package(
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(
-            name: "ContainersTests", dependencies: ["Containers", "OCI", "Linux", system], swiftSettings: strict),
+            name: "ContainersTests", dependencies: ["Containers", "Sandbox", "OCI", "Linux", system],
+            swiftSettings: strict),
         .testTarget(
-            name: "FlagsTests", dependencies: ["Flags", "Containers", "OCI", "Linux"], swiftSettings: strict),
+            name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "OCI", "Linux"], swiftSettings: strict),
         // The real executable against the real kernel.
         .testTarget(name: "System", dependencies: [system], path: "Tests/System", swiftSettings: strict),
     ]

@@ -25,10 +25,11 @@ extension Container {
 
     /// Writes the files that the container finds as /etc/hosts, /etc/hostname and /etc/resolv.conf.
     func writeHostFiles(_ config: ContainerConfig, _ spec: Spec) throws(Failure) {
-        let hostname = spec.hostname ?? String(id.prefix(12))
+        let hostname = spec.hostname ?? HostFacts.machineName()
         let sharesNetwork = config.network == .host
         let hosts = try HostFiles.hosts(
-            config, hostname: hostname, host: sharesNetwork ? try machineFile("/etc/hosts") : nil, gateway: nil)
+            config, hostname: hostname, host: sharesNetwork ? try machineFile("/etc/hosts") : nil,
+            gateway: sharesNetwork ? "127.0.0.1" : nil)
         let resolver = HostFiles.resolverConfiguration(
             config, host: config.network == .none ? "" : try machineFile("/etc/resolv.conf"))
         do throws(SystemCallError) {

@@ -54,7 +54,7 @@ struct ContainerStart {
         try container.writeHostFiles(config, spec)
         let (cgroup, limits) = try Cgroups.create(
             id: container.id, resources: spec.linux?.resources,
-            policy: config.limits == .strict ? .strict : .bestEffort, parent: config.cgroupParent
+            policy: config.limits, parent: config.cgroupParent
         )
         do {
             return try begin(plan, spec, cgroup, limits)

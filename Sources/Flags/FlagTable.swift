@@ -49,7 +49,9 @@ public struct FlagTable<Target>: Sendable {
         var letters = word.dropFirst()
         while let letter = letters.popFirst() {
             guard let flag = find(where: { $0.letter == letter }) else {
-                throw word.utf8.count == 2 ? unknown(word) : unknown("-\(letter)' in '\(word)")
+                let name = "-\(letter)"
+                let isWhole = word.utf8.count == 2 || unavailable.contains(name)
+                throw unknown(isWhole ? name : "\(name)' in '\(word)")
             }
             let name = "-\(letter)"
             if letters.first == "=" {

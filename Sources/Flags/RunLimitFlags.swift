@@ -1,3 +1,4 @@
+import Cgroups
 import Containers
 import Linux
 
@@ -91,7 +92,7 @@ extension RunCommandLine {
                 },
                 .value("limits", nil, "MODE", "strict (default): refuse limits that cannot be enforced; best-effort") {
                     flags, text throws(Failure) in
-                    guard let mode = LimitsMode(rawValue: text) else {
+                    guard let mode = LimitsPolicy(rawValue: text) else {
                         throw Values.failure(text, "unknown mode", remedy: "give strict or best-effort")
                     }
                     flags.config.limits = mode

@@ -16,14 +16,6 @@ public enum Storage: String, Codable, Sendable {
     case copy
 }
 
-/// What happens with a limit that nothing on this machine can enforce.
-public enum LimitsMode: String, Codable, Sendable {
-    /// It is an error.
-    case strict
-    /// It is recorded as not enforced.
-    case bestEffort = "best-effort"
-}
-
 /// Which namespace a container is in.
 public enum NamespaceMode: Codable, Sendable, Equatable {
     /// One of its own.

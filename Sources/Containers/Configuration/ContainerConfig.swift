@@ -1,3 +1,4 @@
+public import Cgroups
 public import OCI
 
 /// Everything that a user asked for with `run` or `create`: what the container's `config.json` holds.
@@ -93,7 +94,8 @@ public struct ContainerConfig: Codable, Sendable, Equatable {
     // MARK: Limits
 
     public var resources = ResourceLimits()
-    public var limits = LimitsMode.strict
+    /// What happens with a limit that nothing on this machine can enforce.
+    public var limits = LimitsPolicy.strict
     public var cgroupParent: String?
     public var rlimits: [Spec.Rlimit] = []
     public var sysctls: [String: String] = [:]

@@ -20,6 +20,8 @@ public struct HostFacts: Sendable {
     public var hostName: String
     /// Whether the kernel accounts for swap, so that a memory limit can hold for both.
     public var limitsSwap: Bool
+    /// Whether there is a file at a path of the host, a dangling link included.
+    public var exists: @Sendable (_ path: String) -> Bool
     /// The subordinate IDs of one of these owners: the first that has any.
     public var subordinateIDs: @Sendable (_ owners: [Owner]) throws(Failure) -> SubordinateRanges
     /// The devices at a path of the host: itself, or those of a directory.
@@ -52,7 +54,7 @@ public struct HostFacts: Sendable {
 
     public init(
         uid: UInt32, gid: UInt32, isRoot: Bool, id: String, containerDirectory: String, dataDirectory: String,
-        hostName: String, limitsSwap: Bool,
+        hostName: String, limitsSwap: Bool, exists: @escaping @Sendable (String) -> Bool,
         subordinateIDs: @escaping @Sendable ([Owner]) throws(Failure) -> SubordinateRanges,
         devices: @escaping @Sendable (String) throws(Failure) -> [HostDevice],
         namespace: @escaping @Sendable (String, Spec.NamespaceType) throws(Failure) -> String
@@ -65,6 +67,7 @@ public struct HostFacts: Sendable {
         self.dataDirectory = dataDirectory
         self.hostName = hostName
         self.limitsSwap = limitsSwap
+        self.exists = exists
         self.subordinateIDs = subordinateIDs
         self.devices = devices
         self.namespace = namespace
@@ -80,10 +83,12 @@ public struct HostFacts: Sendable {
         HostFacts(
             uid: geteuid(), gid: getegid(), isRoot: geteuid() == 0, id: id, containerDirectory: containerDirectory,
             dataDirectory: dataDirectory, hostName: machineName(), limitsSwap: kernelLimitsSwap(),
+            exists: { FileDescriptor.workingDirectory.has($0) },
             subordinateIDs: readSubordinateIDs, devices: HostDevice.find, namespace: namespace)
     }
 
-    private static func machineName() -> String {
+    /// The name of this machine, in the UTS namespace of this process.
+    static func machineName() -> String {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
             guard gethostname(buffer.baseAddress!, buffer.count - 1) == 0 else { return "localhost" }
             buffer[buffer.count - 1] = 0

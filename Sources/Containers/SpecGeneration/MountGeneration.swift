@@ -38,13 +38,22 @@ extension SpecGeneration {
                     destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "mode=1777"]),
             ]
         }
-        for name in ["resolv.conf", "hostname", "hosts"] {
-            mounts.append(
-                Spec.Mount(
-                    destination: "/etc/\(name)", type: "bind", source: "\(facts.containerDirectory)/\(name)",
-                    options: ["bind", "rprivate"]))
+        return mounts + hostFiles
+    }
+
+    /// The files that say who and where the container is. A directory that is used as it is gets no new places for them,
+    /// unless what they say was asked for.
+    private var hostFiles: [Spec.Mount] {
+        ["resolv.conf", "hostname", "hosts"].compactMap { name in
+            if case .directory(let root) = config.root, config.extraHosts.isEmpty, config.dns == DNSConfiguration(),
+                !facts.exists("\(root)/etc/\(name)")
+            {
+                return nil
+            }
+            return Spec.Mount(
+                destination: "/etc/\(name)", type: "bind", source: "\(facts.containerDirectory)/\(name)",
+                options: ["bind", "rprivate"])
         }
-        return mounts
     }
 
     /// A fresh procfs, sysfs or the like needs its namespace to belong to the container's user namespace: where the

@@ -88,7 +88,7 @@ struct SpecGeneration {
         if config.user.isEmpty, case .keepID = config.userNamespace {
             (user.uid, user.gid) = (facts.uid, facts.gid)
         } else if !config.user.isEmpty {
-            let parts = config.user.split(separator: ":", maxSplits: 1)
+            let parts = config.user.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             user.uid = parts.first.flatMap { UInt32($0) } ?? 0
             user.gid = parts.count > 1 ? UInt32(parts[1]) ?? 0 : 0
             user.username = config.user
