@@ -33,10 +33,12 @@ let package = Package(
             dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
             swiftSettings: strict),
         .target(name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "OCI"], swiftSettings: strict),
+        // What commands print: values as JSON, as tables, and by Go templates.
+        .target(name: "Formats", dependencies: ["Linux"], swiftSettings: strict),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "Linux", "OCI", "Cgroups", "Sandbox", "Containers", "Flags", "CLinux", system,
+                "Linux", "OCI", "Cgroups", "Sandbox", "Containers", "Flags", "Formats", "CLinux", system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
@@ -52,6 +54,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "OCI", "Linux"], swiftSettings: strict),
+        .testTarget(name: "FormatsTests", dependencies: ["Formats", "Linux"], swiftSettings: strict),
         // The real executable against the real kernel.
         .testTarget(name: "System", dependencies: [system], path: "Tests/System", swiftSettings: strict),
     ]

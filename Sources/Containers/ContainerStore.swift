@@ -81,22 +81,38 @@ public struct ContainerStore: Sendable {
         }
     }
 
-    /// Every container whose record can be read, the newest first, and what is wrong with the others.
-    public func all() throws(Failure) -> (containers: [(Container, ContainerState)], damaged: [Failure]) {
-        var found: [(Container, ContainerState)] = []
+    /// The state of every container whose record can be read, the newest first, and what is wrong with the others.
+    public func states() throws(Failure) -> (found: [ContainerState], damaged: [Failure]) {
+        states(of: try ids())
+    }
+
+    /// The states of those that somebody supervises: costs nothing for all the others that exist.
+    public func supervisedStates() throws(Failure) -> (found: [ContainerState], damaged: [Failure]) {
+        do throws(SystemCallError) {
+            let alive = try directory.open("alive", O_RDONLY | O_DIRECTORY)
+            defer { alive.closeQuietly() }
+            return states(of: try alive.entries().filter(Self.isID))
+        } catch {
+            throw Failure("list containers", path, error)
+        }
+    }
+
+    private func states(of ids: [String]) -> (found: [ContainerState], damaged: [Failure]) {
+        var found: [ContainerState] = []
         var damaged: [Failure] = []
-        for id in try ids() {
+        for id in ids {
             do throws(Failure) {
                 let container = try open(id: id)
-                guard let state = try container.loadStateIfPresent() else { continue }  // being made just now
-                found.append((container, state))
+                defer { container.close() }
+                // Without a record it is being made just now.
+                if let state = try container.loadStateIfPresent() { found.append(state) }
             } catch  where !directory.has("containers/\(id)") {
                 continue  // removed meanwhile
             } catch {
                 damaged.append(error)
             }
         }
-        return (found.sorted { $0.1.created > $1.1.created }, damaged)
+        return (found.sorted { $0.created > $1.created }, damaged)
     }
 
     /// The container with this name, ID, or unique beginning of an ID.
@@ -113,12 +129,13 @@ public struct ContainerStore: Sendable {
             throw Failure("find container", reference, "several IDs begin with it", remedy: "give more of the ID")
         }
         guard let id = matches.first else {
-            throw Failure("", "no such container", reference, remedy: "see 'apus ps -a'")
+            throw Failure("", Self.noSuchContainer, reference, remedy: "see 'apus ps -a'")
         }
         return try open(id: id)
     }
 
-    func open(id: String) throws(Failure) -> Container {
+    /// The container with exactly this ID.
+    public func open(id: String) throws(Failure) -> Container {
         do throws(SystemCallError) {
             let opened = try directory.open("containers/\(id)", O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
             return Container(id: id, store: self, directory: opened)
@@ -126,6 +143,8 @@ public struct ContainerStore: Sendable {
             throw Failure("open container", id, error)
         }
     }
+
+    fileprivate static let noSuchContainer = "no such container"
 
     // MARK: Names
 
@@ -279,4 +298,9 @@ public struct ContainerStore: Sendable {
         file.closeQuietly()
         return nil
     }
+}
+
+extension Failure {
+    /// Whether it says that no container has the name or ID that was given.
+    public var isNoSuchContainer: Bool { subject == ContainerStore.noSuchContainer }
 }

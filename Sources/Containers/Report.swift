@@ -6,7 +6,12 @@ import SystemPackage
 public enum Report {
     /// Writes `apus: text` and a newline.
     public static func line(_ text: String) {
+        raw("apus: \(text)\n")
+    }
+
+    /// Writes `text` as it is.
+    public static func raw(_ text: String) {
         // `try?`: nobody can be told that nobody listens
-        try? FileDescriptor(rawValue: STDERR_FILENO).writeFully("apus: \(text)\n".utf8)
+        try? FileDescriptor(rawValue: STDERR_FILENO).writeFully(text.utf8)
     }
 }

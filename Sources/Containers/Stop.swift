@@ -1,0 +1,91 @@
+import CLinux
+import Cgroups
+import Glibc
+public import Linux
+import SystemPackage
+
+/// Ending containers by signals.
+extension Container {
+    /// Asks the container to end, kills it when it does not, and returns when it has.
+    ///
+    /// A container that is not running is no error. Whatever its restart policy says, it is not started again.
+    ///
+    /// - Parameters:
+    ///   - signal: How to ask; `nil` for its own stop signal.
+    ///   - seconds: How long to wait before SIGKILL, -1 for ever; `nil` for its own timeout.
+    public func stop(signal: Signal? = nil, grace seconds: Int? = nil) throws {
+        let config = try loadConfig()
+        let state = try updateState { $0.stoppedByUser = true }
+        if let process = try openProcess(of: state) {
+            defer { process.pidfd.closeQuietly() }
+            try process.send(signal?.rawValue ?? config.stopSignal ?? SIGTERM)
+            try thawIfPaused(state)
+            if try !process.waitForEnd(seconds: seconds ?? config.stopTimeout ?? 10) { try process.send(SIGKILL) }
+        } else {
+            try AttachSocket.sendSignal(SIGTERM, in: directory)  // its supervisor may be waiting to start it again
+        }
+        try waitUntilUnsupervised()
+    }
+
+    /// Sends a signal to the container's init; after SIGKILL, returns when the container has ended.
+    ///
+    /// - Throws: When it is not running.
+    public func kill(_ signal: Signal) throws {
+        let state = try loadState()
+        let process = try runningProcess(state, to: "kill container")
+        defer { process.pidfd.closeQuietly() }
+        // Before the signal: the supervisor looks at it as soon as the container has ended.
+        let endsIt = try signal == .kill || signal.rawValue == loadConfig().stopSignal ?? SIGTERM
+        if endsIt { try updateState { $0.stoppedByUser = true } }
+        try process.send(signal.rawValue)
+        guard signal == .kill else { return }
+        try thawIfPaused(state)
+        try waitUntilUnsupervised()
+    }
+
+    /// - Returns: `nil` when the container is not running.
+    private func openProcess(of state: ContainerState) throws -> ProcessHandle? {
+        guard case .running(let running) = state.status else { return nil }
+        return try running.open()
+    }
+
+    /// A stopped process sees a signal only once it goes on.
+    private func thawIfPaused(_ state: ContainerState) throws {
+        guard case .running(let running) = state.status, running.paused, let record = state.cgroup else { return }
+        try Cgroups.open(record).thaw()
+    }
+}
+
+extension ProcessHandle {
+    /// Waits for the process to end.
+    ///
+    /// - Parameter seconds: At most so long; -1 for ever.
+    /// - Returns: Whether it has ended.
+    func waitForEnd(seconds: Int) throws(SystemCallError) -> Bool {
+        let deadline = Clock.monotonic() + UInt64(max(0, seconds)) * 1_000_000_000
+        while true {
+            let left = (max(deadline, Clock.monotonic()) - Clock.monotonic() + 999_999) / 1_000_000
+            var entry = pollfd(fd: pidfd.rawValue, events: Int16(POLLIN), revents: 0)
+            let ready = try check("poll", "pidfd of \(pid)") {
+                poll(&entry, 1, seconds < 0 ? -1 : CInt(clamping: left))
+            }
+            if ready > 0 { return true }
+            if seconds >= 0 && Clock.monotonic() >= deadline { return false }
+        }
+    }
+}
+
+extension AttachSocket {
+    /// Has the supervisor of a container pass a signal on; one without a supervisor is no error.
+    static func sendSignal(_ signal: Int32, in directory: FileDescriptor) throws(SystemCallError) {
+        do throws(SystemCallError) {
+            let socket = try connect(in: directory)
+            defer { socket.closeQuietly() }
+            try AttachConnection(socket: socket).send(.signal(signal))
+        } catch
+            where [.connectionRefused, .noSuchFileOrDirectory, .brokenPipe, .connectionReset].contains(error.errno)
+        {
+            return
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import ArgumentParser
+import FoundationEssentials
+
+/// Writes the forms of options that Docker's users type as ArgumentParser takes them: `--all=true`, `-f=false`,
+/// `-n5`, `--tail -1`.
+struct ArgumentForms {
+    /// Options by each of their names, without dashes.
+    private var options: [String: (long: String, takesValue: Bool)] = [:]
+    /// Whether everything from the first argument on is for another program.
+    private var passesThrough = false
+
+    init(of command: any ParsableCommand.Type) {
+        for argument in CommandDescription.of(command).arguments ?? [] {
+            if argument.kind == "positional" {
+                passesThrough = passesThrough || argument.parsingStrategy == "allRemainingInput"
+            }
+            guard let names = argument.names else { continue }
+            let preferred = names.first { $0.kind == "long" } ?? names[0]
+            for name in names {
+                options[name.name] = (Self.dashed(preferred), argument.kind == "option")
+            }
+        }
+    }
+
+    private static func dashed(_ name: CommandDescription.Name) -> String {
+        name.kind == "long" ? "--\(name.name)" : "-\(name.name)"
+    }
+
+    /// The same words, in forms that ArgumentParser takes; words that are no known option stay as they are.
+    func rewrite(_ words: [String]) -> [String] {
+        var result: [String] = []
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            if word == "--" { return result + [word] + rest }
+            if word.hasPrefix("--") {
+                result += long(word, &rest)
+            } else if word.hasPrefix("-"), word.utf8.count > 1 {
+                result += short(word, &rest)
+            } else if passesThrough {
+                return result + [word] + rest
+            } else {
+                result.append(word)
+            }
+        }
+        return result
+    }
+
+    private func long(_ word: String, _ rest: inout ArraySlice<String>) -> [String] {
+        let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let option = options[String(parts[0])] else { return [word] }
+        if option.takesValue {
+            if parts.count == 2 { return [word] }
+            return ["\(option.long)=\(rest.popFirst() ?? "")"]
+        }
+        guard parts.count == 2 else { return [word] }
+        return Self.switched(option.long, parts[1]) ?? [word]
+    }
+
+    /// A group of one-letter options, the last maybe with its value: `-aq`, `-n5`, `-n=5`, `-f=false`.
+    private func short(_ word: String, _ rest: inout ArraySlice<String>) -> [String] {
+        var result: [String] = []
+        var letters = word.dropFirst()
+        while let letter = letters.popFirst() {
+            guard let option = options[String(letter)] else { return [word] }
+            if option.takesValue {
+                let value = letters.isEmpty ? rest.popFirst() : String(letters.drop { $0 == "=" })
+                return result + ["\(option.long)=\(value ?? "")"]
+            }
+            if letters.first == "=" {
+                guard let words = Self.switched(option.long, letters.dropFirst()) else { return [word] }
+                return result + words
+            }
+            result.append(option.long)
+        }
+        return result
+    }
+
+    /// - Note: Go's `strconv.ParseBool`.
+    private static func switched(_ option: String, _ value: Substring) -> [String]? {
+        switch value {
+        case "1", "t", "T", "true", "True", "TRUE": [option]
+        case "0", "f", "F", "false", "False", "FALSE": []
+        default: nil
+        }
+    }
+}
+
+/// A command as ArgumentParser describes it: its options, their help, its subcommands.
+struct CommandDescription: Decodable {
+    struct Name: Decodable {
+        /// `long`, `short` or `longWithSingleDash`.
+        let kind: String
+        /// Without dashes.
+        let name: String
+    }
+
+    struct Argument: Decodable {
+        /// `positional`, `option` or `flag`.
+        let kind: String
+        let shouldDisplay: Bool
+        let isOptional: Bool
+        let isRepeating: Bool
+        let parsingStrategy: String?
+        let names: [Name]?
+        let valueName: String?
+        let defaultValue: String?
+        let abstract: String?
+    }
+
+    let commandName: String
+    let shouldDisplay: Bool?
+    let abstract: String?
+    let discussion: String?
+    let arguments: [Argument]?
+
+    private struct Tool: Decodable { let command: CommandDescription }
+
+    static func of(_ command: any ParsableCommand.Type) -> CommandDescription {
+        do {
+            return try JSONDecoder().decode(Tool.self, from: Data(command._dumpHelp().utf8)).command
+        } catch {
+            fatalError("ArgumentParser describes '\(command._commandName)' in another way than it used to: \(error)")
+        }
+    }
+}

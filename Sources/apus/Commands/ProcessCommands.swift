@@ -1,0 +1,34 @@
+import ArgumentParser
+import Flags
+
+/// `run`, `create` and `exec`, whose words the tables of `Flags` read.
+enum ProcessCommands {
+    static let names = ["run", "create", "exec"]
+
+    /// - Returns: The exit status: the container's own, where there is one.
+    static func run(_ name: String, _ words: [String]) throws -> Int32 {
+        switch name {
+        case "run": try RunCommand.main(words, verb: .run)
+        case "create": try RunCommand.main(words, verb: .create)
+        default: try ExecCommand.main(words)
+        }
+    }
+}
+
+/// For help, completion and the manual; `Program` calls `ProcessCommands` before this is ever parsed.
+struct RunStub: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Make a container and run a command in it")
+}
+
+/// For help, completion and the manual; `Program` calls `ProcessCommands` before this is ever parsed.
+struct CreateStub: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create", abstract: "Make a container, to be started later")
+}
+
+/// For help, completion and the manual; `Program` calls `ProcessCommands` before this is ever parsed.
+struct ExecStub: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "exec", abstract: "Run a further command in a running container")
+}

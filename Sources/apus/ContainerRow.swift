@@ -1,0 +1,76 @@
+import Containers
+import Formats
+import Glibc
+
+/// One container as `ps` shows it.
+struct ContainerRow {
+    let state: ContainerState
+    let activity: ContainerActivity
+    private let isTruncated: Bool
+
+    init(_ state: ContainerState, in store: ContainerStore, truncated: Bool) throws {
+        self.state = state
+        activity = try ContainerActivity(state, isSupervised: store.open(id: state.id).isSupervised())
+        isTruncated = truncated
+    }
+
+    /// Whether `ps` shows it without `-a`.
+    var isUp: Bool { [.running, .paused, .restarting].contains(activity) }
+
+    var shownID: String { isTruncated ? String(state.id.prefix(12)) : state.id }
+
+    static let listing = Listing(
+        titles: [
+            "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "CreatedAt": "CREATED AT",
+            "RunningFor": "CREATED", "Ports": "PORTS", "State": "STATE", "Status": "STATUS", "Size": "SIZE",
+            "Names": "NAMES", "Labels": "LABELS", "Mounts": "MOUNTS", "Networks": "NETWORKS",
+            "LocalVolumes": "LOCAL VOLUMES",
+        ],
+        columns: ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"])
+
+    var value: Value {
+        [
+            "Command": .string(command), "CreatedAt": .string(state.created.local), "ID": .string(shownID),
+            "Image": .string(state.image), "Label": .lookup(state.labels), "Labels": .string(labels),
+            "LocalVolumes": "0", "Mounts": "", "Names": .string(state.name), "Networks": "", "Ports": "",
+            "RunningFor": .string("\(state.created.age) ago"), "Size": "0B", "State": .string(activity.rawValue),
+            "Status": .string(status),
+        ]
+    }
+
+    private var labels: String {
+        state.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+    }
+
+    /// The command line in double quotes, shortened to 20 characters as Docker does.
+    private var command: String {
+        let line = state.command.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
+        let shown = isTruncated && line.count > 20 ? "\(line.prefix(19))…" : line
+        return Value.string(shown).json()
+    }
+
+    /// What `ps` has under STATUS: `Up 5 minutes (healthy)`, `Exited (0) 3 hours ago`.
+    var status: String {
+        switch state.status {
+        case .created: return "Created"
+        case .running(let running):
+            let health = state.health.map { " (\($0.status == .starting ? "health: starting" : $0.status.rawValue))" }
+            return "Up \(running.startedAt.age)\(running.paused ? " (Paused)" : health ?? "")"
+        case .exited(let ending):
+            let verb = activity == .restarting ? "Restarting" : "Exited"
+            return "\(verb) (\(ending.exitCode)) \(ending.finishedAt.age) ago"
+        }
+    }
+}
+
+extension Timestamp {
+    /// Docker's words for a moment in the user's own time zone: `2024-05-06 07:08:09 +0200 CEST`.
+    var local: String {
+        var seconds = time_t(nanoseconds / 1_000_000_000)
+        var fields = tm()
+        localtime_r(&seconds, &fields)
+        var buffer = [CChar](repeating: 0, count: 64)
+        let length = strftime(&buffer, buffer.count, "%Y-%m-%d %H:%M:%S %z %Z", &fields)
+        return String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,159 @@
+import ArgumentParser
+import Containers
+import Glibc
+import Linux
+import SystemPackage
+
+/// The executable: finds the command that its words name, runs it, and gives its exit status.
+enum Program {
+    static let version = "0.1.0"
+
+    /// - Parameter arguments: As the kernel gives them, the executable's own name first.
+    /// - Returns: The exit status.
+    static func run(_ arguments: [String]) -> Int32 {
+        // A parent that ignores SIGPIPE hands that down: without its default action `apus logs | head` never ends.
+        signal(SIGPIPE, SIG_DFL)
+        do {
+            return try dispatch(arguments)
+        } catch {
+            return report(error)
+        }
+    }
+
+    private static func dispatch(_ arguments: [String]) throws -> Int32 {
+        let invokedAs = arguments.first?.split(separator: "/").last ?? "apus"
+        var words = Array(arguments.dropFirst())[...]
+        if invokedAs == "apus-runtime" { throw noRuntimeCommands }
+        if let answer = try takeGlobalOptions(&words) { return answer }
+        guard let name = words.popFirst() else {
+            Output.write(Root.helpMessage(for: Root.self) + "\n")
+            return try Output.finish()
+        }
+        switch name {
+        case "oci": throw noRuntimeCommands
+        // The hot path: the whole of such a run takes less time than ArgumentParser's look at its options.
+        case "run", "create", "exec": return try ProcessCommands.run(name, Array(words))
+        case "help": return try help(words)
+        default: return try runCommand(name, Array(words))
+        }
+    }
+
+    private static let noRuntimeCommands = Failure(
+        "", "apus oci", "the OCI runtime commands are not part of this version")
+
+    /// Takes what stands before the command's name.
+    ///
+    /// - Returns: An exit status when nothing is left to do.
+    private static func takeGlobalOptions(_ words: inout ArraySlice<String>) throws -> Int32? {
+        while let word = words.first, word.hasPrefix("-") {
+            words.removeFirst()
+            switch word {
+            case "--help", "-h":
+                Output.write(Root.helpMessage(for: Root.self) + "\n")
+                return try Output.finish()
+            case "--version", "-v":
+                Output.write("Apus version \(version)\n")
+                return try Output.finish()
+            case "--root":
+                guard let path = words.popFirst() else { throw UsageError("'--root' needs a directory") }
+                try useDataDirectory(path)
+            case "--generate-completion-script":
+                guard let shell = words.popFirst() else { throw UsageError("'\(word)' needs bash, zsh or fish") }
+                Output.write(try CompletionScript.make(for: shell))
+                return try Output.finish()
+            case _ where word.hasPrefix("--root="): try useDataDirectory(String(word.dropFirst(7)))
+            case _ where word.hasPrefix("--generate-completion-script="):
+                Output.write(try CompletionScript.make(for: String(word.dropFirst(29))))
+                return try Output.finish()
+            default: throw UsageError("unknown option '\(word)'")
+            }
+        }
+        return nil
+    }
+
+    /// Makes `--root` what APUS_ROOT is, for everything that runs in this process.
+    private static func useDataDirectory(_ path: String) throws {
+        var absolute = path
+        if !path.hasPrefix("/") {
+            guard let here = getcwd(nil, 0) else {
+                throw SystemCallError("getcwd", "", .init(rawValue: errno))
+            }
+            defer { free(here) }
+            absolute = "\(String(cString: here))/\(path)"
+        }
+        setenv("APUS_ROOT", absolute, 1)
+    }
+
+    private static func help(_ words: ArraySlice<String>) throws -> Int32 {
+        guard let name = words.first else {
+            Output.write(Root.helpMessage(for: Root.self) + "\n")
+            return try Output.finish()
+        }
+        if ProcessCommands.names.contains(name) { return try ProcessCommands.run(name, ["--help"]) }
+        guard let command = Root.command(named: name) else { throw Root.unknown(name) }
+        Output.write(Root.helpMessage(for: command) + "\n")
+        return try Output.finish()
+    }
+
+    private static func runCommand(_ name: String, _ words: [String]) throws -> Int32 {
+        guard let type = Root.command(named: name) else { throw Root.unknown(name) }
+        let parsed: any ParsableCommand
+        do {
+            parsed = try parse(type, words)
+        } catch {
+            guard type.exitCode(for: error).isSuccess else {
+                throw UsageError(type.message(for: error), command: type._commandName)
+            }
+            Output.write(Root.helpMessage(for: type) + "\n")  // --help
+            return try Output.finish()
+        }
+        var command = parsed
+        do {
+            try command.run()
+        } catch let exit as ExitCode {
+            return try Output.finish(exit.rawValue)
+        } catch let error as ValidationError {
+            throw UsageError(error.message, command: type._commandName)
+        }
+        return try Output.finish()
+    }
+
+    /// Parses a command's words, if need be after writing them as ArgumentParser wants them.
+    private static func parse(_ type: any ParsableCommand.Type, _ words: [String]) throws -> any ParsableCommand {
+        do {
+            return try type.parse(words)
+        } catch {
+            // Only now, because to know a command's options costs more than most commands do.
+            let rewritten = ArgumentForms(of: type).rewrite(words)
+            guard rewritten != words, !type.exitCode(for: error).isSuccess else { throw error }
+            return try type.parse(rewritten)
+        }
+    }
+
+    private static func report(_ error: any Error) -> Int32 {
+        _ = try? Output.finish()  // `try?`: the error at hand is the one to report
+        if let usage = error as? UsageError {
+            Report.line("\(usage)")
+            Report.raw("see 'apus \(usage.command.map { "\($0) " } ?? "")--help'\n")
+            return 125
+        }
+        Report.line("\(error)")
+        return (error as? Failure)?.exitCode ?? 125
+    }
+}
+
+/// Words that no command takes.
+struct UsageError: Error, CustomStringConvertible {
+    let description: String
+    /// The command whose help says more.
+    let command: String?
+
+    init(_ description: String, command: String? = nil) {
+        // ArgumentParser's messages are sentences, some of several lines; ours are one line of the usual kind.
+        let line = description.split(separator: "\n").first.map { String($0) } ?? description
+        let text = line.hasSuffix(".") ? String(line.dropLast()) : line
+        let startsWithWord = text.dropFirst().first?.isLowercase ?? false
+        self.description = startsWithWord ? text.prefix(1).lowercased() + text.dropFirst() : text
+        self.command = command
+    }
+}
