@@ -65,8 +65,8 @@ extension RunCommandLine {
     }
 
     private static func checkMounts(_ config: ContainerConfig, _ verb: Verb) throws(Failure) {
-        var taken: Set<String> = []
-        for mount in config.mounts where !taken.insert(mount.destination).inserted {
+        for (index, mount) in config.mounts.enumerated()
+        where config.mounts[..<index].contains(where: { $0.destination == mount.destination }) {
             throw Failure(verb.rawValue, "'\(mount.destination)'", "two mounts onto the same place")
         }
     }

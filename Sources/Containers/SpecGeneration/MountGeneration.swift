@@ -107,7 +107,8 @@ extension SpecGeneration {
             Spec.Mount(
                 destination: "/dev/shm", type: "tmpfs", source: "shm",
                 options: [
-                    "nosuid", "noexec", "nodev", "mode=1777", "size=\(config.sharedMemorySize ?? 64 << 20)",
+                    "nosuid", "noexec", "nodev", "mode=1777",
+                    config.sharedMemorySize.map { "size=\($0)" } ?? "size=67108864",
                 ])
         }
     }

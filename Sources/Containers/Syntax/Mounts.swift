@@ -65,10 +65,15 @@ public enum MountSyntax {
         guard path.hasPrefix("/") else {
             throw Values.failure(text, "'\(path)' is not an absolute path in the container")
         }
-        let parts = path.split(separator: "/").filter { $0 != "." }
-        if parts.contains("..") { throw Values.failure(text, "'..' in a path in the container") }
-        if parts.isEmpty { throw Values.failure(text, "a mount onto '/' would hide the root file system") }
-        return "/" + parts.joined(separator: "/")
+        // Not `joined`, nor a substring appended: their first use looks up a conformance in the whole executable (50 µs).
+        var clean = ""
+        for part in path.split(separator: "/") where part != "." {
+            if part == ".." { throw Values.failure(text, "'..' in a path in the container") }
+            clean += "/"
+            clean += String(part)
+        }
+        if clean.isEmpty { throw Values.failure(text, "a mount onto '/' would hide the root file system") }
+        return clean
     }
 
     /// Reads `--tmpfs DESTINATION[:OPTIONS]`.
