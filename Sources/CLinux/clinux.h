@@ -166,6 +166,17 @@ static const unsigned long APUS_TIOCSPTLCK = TIOCSPTLCK;
 static const unsigned long APUS_TIOCGPTN = TIOCGPTN;
 static const unsigned long APUS_TIOCGPTPEER = TIOCGPTPEER;
 
+// ---- security modules ----
+
+#ifndef __NR_landlock_create_ruleset
+#define __NR_landlock_create_ruleset 444
+#endif
+
+// LANDLOCK_CREATE_RULESET_VERSION: asks for the interface's version and makes nothing.
+static inline int apus_landlock_version(void) {
+    return (int)syscall(__NR_landlock_create_ruleset, NULL, 0, 1);
+}
+
 // ---- seccomp ----
 
 static inline int apus_seccomp(unsigned operation, unsigned flags, void *arguments) {

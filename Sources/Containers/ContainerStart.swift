@@ -10,6 +10,8 @@ import SystemPackage
 struct ContainerStart {
     let container: Container
     let config: ContainerConfig
+    /// Whether everything is done but to run the command.
+    var rehearses = false
 
     init(_ container: Container, _ config: ContainerConfig) {
         self.container = container
@@ -72,6 +74,7 @@ struct ContainerStart {
             spec: spec, root: try container.prepareRoot(config), mountPoint: container.mountPoint,
             seccomp: try container.seccompProgram(config, spec), streams: streams.forContainer, cgroup: placement,
             usesInit: config.usesInit)
+        sandbox.rehearses = rehearses
         let (launch, console) = try launch(&sandbox)
         streams.ends.terminal = console
         let startTime = ProcessStatus(launch.process.pid)?.startTime ?? 0

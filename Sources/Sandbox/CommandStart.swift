@@ -15,6 +15,7 @@ struct CommandStart {
     let usesInit: Bool
     let diesWithParent: Bool
     let mayChangeGroups: Bool
+    var rehearses = false
 
     /// Runs the command in this process' place, or in a child's if this one stays as a reaping init.
     func run() throws(Failure) -> Never {
@@ -37,11 +38,12 @@ struct CommandStart {
         if diesWithParent {
             try step("set", "parent-death signal") { () throws(SystemCallError) in try CurrentProcess.dieWithParent() }
         }
-        if usesInit { try ReapingInit.becomeInit(closing: channel.socket) }
+        if usesInit && !rehearses { try ReapingInit.becomeInit(closing: channel.socket) }
         if noNewPrivileges { try loadFilter() }
         try takeStreams(terminal)
         try leaveNothingOpen()
         umask(mode_t(process.user.umask ?? 0o022))
+        if rehearses { try Execute.rehearse(process.args ?? [], environment: environment(home: identity.home)) }
         try Execute.run(process.args ?? [], environment: environment(home: identity.home))
     }
 

@@ -40,6 +40,19 @@ enum Execute {
         throw Failure("exec", command, "executable file not found in $PATH (\(path))", exitCode: 127)
     }
 
+    /// Ends this process successfully if there is a command that it could execute.
+    static func rehearse(_ arguments: [String], environment: [String]) throws(Failure) -> Never {
+        let command = arguments.first ?? ""
+        let found = candidates(for: command, environment).filter { access($0, F_OK) == 0 }
+        guard let first = found.first else {
+            throw Failure("exec", command, "no such executable in the container", exitCode: 127)
+        }
+        guard found.contains(where: { access($0, X_OK) == 0 }) else {
+            throw refusal(command, first, .permissionDenied)
+        }
+        CurrentProcess.exitNow(0)
+    }
+
     /// What stopped the search. Only this process' one thread ever reads or writes it.
     private nonisolated(unsafe) static var failed: (path: String, error: Errno)?
 

@@ -18,7 +18,9 @@ public enum Helper {
         return try step("run", name) { () throws(SystemCallError) in
             let (read, write) = try FileDescriptor.makePipe()
             defer { read.closeQuietly() }
-            guard let child = try Clone.clone() else { execute(path, [name] + arguments, errors: write) }
+            guard let child = try Clone.clone() else {
+                execute(path, [name] + arguments, writes: write, to: [STDERR_FILENO])
+            }
             write.closeQuietly()
             defer { child.pidfd.closeQuietly() }
             // What it says is bounded: a longer text is no message.
@@ -29,6 +31,32 @@ public enum Helper {
         }
     }
 
+    /// Runs the program at `path` to its end and keeps what it wrote.
+    ///
+    /// - Parameters:
+    ///   - arguments: With the program's own name first.
+    ///   - descriptors: What of it is kept: `STDOUT_FILENO`, `STDERR_FILENO` or both, in the order of writing.
+    /// - Throws: Also when it writes more than 64 MiB.
+    public static func output(
+        of path: String, _ arguments: [String], from descriptors: [CInt] = [STDOUT_FILENO]
+    ) throws(Failure) -> (status: ExitStatus, output: [UInt8]) {
+        try step("run", path) { () throws(SystemCallError) in
+            let (read, write) = try FileDescriptor.makePipe()
+            defer { read.closeQuietly() }
+            guard let child = try Clone.clone() else { execute(path, arguments, writes: write, to: descriptors) }
+            write.closeQuietly()
+            defer { child.pidfd.closeQuietly() }
+            let text: [UInt8]
+            do throws(SystemCallError) {
+                text = try read.readAll(limit: 64 << 20)
+            } catch {
+                child.endQuietly()
+                throw error
+            }
+            return (try child.reap() ?? .exited(code: 1), text)
+        }
+    }
+
     /// Where `name` lies in this process' search path, or in the system's own directories.
     public static func find(_ name: String) -> String? {
         let own = getenv("PATH").map { String(cString: $0) } ?? ""
@@ -36,8 +64,10 @@ public enum Helper {
             .map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
     }
 
-    private static func execute(_ path: String, _ arguments: [String], errors: FileDescriptor) -> Never {
-        dup2(errors.rawValue, STDERR_FILENO)
+    private static func execute(
+        _ path: String, _ arguments: [String], writes: FileDescriptor, to descriptors: [CInt]
+    ) -> Never {
+        for descriptor in descriptors { dup2(writes.rawValue, descriptor) }
         try? SignalSet.resetForExec()  // `try?`: the helper works with the caller's signals too
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         execv(path, &pointers)

@@ -49,7 +49,7 @@ struct InitProcess {
         try CommandStart(
             process: spec.process ?? Spec.Process(cwd: "/"), seccomp: sandbox.seccomp, streams: sandbox.streams,
             channel: channel, personality: linux?.personality, usesInit: sandbox.usesInit, diesWithParent: true,
-            mayChangeGroups: mayChangeGroups
+            mayChangeGroups: mayChangeGroups, rehearses: sandbox.rehearses
         ).run()
     }
 

@@ -17,6 +17,8 @@ public struct Sandbox: Sendable {
     public var cgroup: CgroupPlacement
     /// Whether PID 1 is Apus as a reaping init, with the command as its child.
     public var usesInit: Bool
+    /// Whether init ends, successfully, where it would execute the command.
+    public var rehearses = false
 
     public init(
         spec: Spec, root: RootFilesystem, mountPoint: String, seccomp: BPFProgram?, streams: StandardStreams,
