@@ -62,6 +62,48 @@
 static inline long apus_clone3(struct clone_args *args) {
     return syscall(__NR_clone3, args, sizeof(*args));
 }
+// As clone3, but the child starts in `body` on the stack that `args` names, which it must never leave: what
+// CLONE_VM needs, since a child that returned into its parent's frames would destroy them.
+static inline long apus_clone3_on_stack(struct clone_args *args, void (*body)(void *), void *context) {
+    long result;
+#if defined(__x86_64__)
+    register void (*child_body)(void *) __asm__("r12") = body;
+    register void *child_context __asm__("r13") = context;
+    __asm__ volatile("syscall\n\t"
+                     "test %%rax, %%rax\n\t"
+                     "jnz 1f\n\t"
+                     "xor %%ebp, %%ebp\n\t"
+                     "mov %%r13, %%rdi\n\t"
+                     "call *%%r12\n\t"
+                     "ud2\n"
+                     "1:"
+                     : "=a"(result)
+                     : "a"((long)__NR_clone3), "D"(args), "S"(sizeof(*args)), "r"(child_body), "r"(child_context)
+                     : "rcx", "r11", "memory", "cc");
+#elif defined(__aarch64__)
+    register long number __asm__("x8") = __NR_clone3;
+    register long first __asm__("x0") = (long)args;
+    register long second __asm__("x1") = sizeof(*args);
+    register void (*child_body)(void *) __asm__("x9") = body;
+    register void *child_context __asm__("x10") = context;
+    __asm__ volatile("svc #0\n\t"
+                     "cbnz x0, 1f\n\t"
+                     "mov x29, #0\n\t"
+                     "mov x0, x10\n\t"
+                     "blr x9\n\t"
+                     "brk #0\n"
+                     "1:"
+                     : "+r"(first)
+                     : "r"(number), "r"(second), "r"(child_body), "r"(child_context)
+                     : "memory", "cc");
+    result = first;
+#endif
+    if (result < 0) {
+        errno = (int)-result;
+        return -1;
+    }
+    return result;
+}
 static inline int apus_setns(int fd, int types) { return setns(fd, types); }
 static inline int apus_unshare(int flags) { return unshare(flags); }
 static inline int apus_pidfd_open(pid_t pid, unsigned flags) { return (int)syscall(__NR_pidfd_open, pid, flags); }

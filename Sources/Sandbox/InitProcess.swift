@@ -10,6 +10,8 @@ import SystemPackage
 struct InitProcess {
     let sandbox: Sandbox
     let channel: Channel
+    /// The other end, which is not init's: while init held it open, it could not see its supervisor go.
+    let supervisorEnd: Channel
     let joined: JoinedNamespaces
 
     private var spec: Spec { sandbox.spec }
@@ -19,6 +21,7 @@ struct InitProcess {
     /// Runs the container's command, or reports what failed. Never returns into the supervisor's code.
     func run() -> Never {
         do throws(Failure) {
+            supervisorEnd.socket.closeQuietly()
             try dieWithSupervisor()
             try start()
         } catch {

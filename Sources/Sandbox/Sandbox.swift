@@ -134,17 +134,24 @@ extension Sandbox {
         let new = Namespaces(newIn: spec.linux?.namespaces ?? []).subtracting(.cgroup)
         guard joined.mustPrecedeClone else {
             return try step("clone", "into namespaces", remedy: Self.remedy(for: new)) { () throws(SystemCallError) in
-                guard let process = try Clone.clone(into: new, cgroup: cgroup.target) else {
-                    ours.socket.closeQuietly()
-                    InitProcess(sandbox: self, channel: theirs, joined: joined).run()
+                let initProcess = InitProcess(sandbox: self, channel: theirs, supervisorEnd: ours, joined: joined)
+                if runsAloneUntilExec {
+                    return try Clone.cloneSharingMemory(into: new, cgroup: cgroup.target) { initProcess.run() }
                 }
+                guard let process = try Clone.clone(into: new, cgroup: cgroup.target) else { initProcess.run() }
                 return process
             }
         }
         return try joined.clone(into: new, cgroup: cgroup.target) {
-            ours.socket.closeQuietly()
-            InitProcess(sandbox: self, channel: theirs, joined: joined).run()
+            InitProcess(sandbox: self, channel: theirs, supervisorEnd: ours, joined: joined).run()
         }
+    }
+
+    /// Whether init needs nothing from its supervisor before it executes the command, and does execute it: then it may
+    /// share the supervisor's memory, who waits so long.
+    private var runsAloneUntilExec: Bool {
+        let namespaces = spec.linux?.namespaces ?? []
+        return !usesInit && !rehearses && !namespaces.contains { $0.type == .user || $0.type == .time }
     }
 
     private static func remedy(for namespaces: Namespaces) -> String? {
