@@ -66,7 +66,7 @@ extension Value: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Expres
 
 extension Value {
     /// The text that a template shows for it, as Go's `fmt.Print` would.
-    var text: String {
+    public var text: String {
         switch self {
         case .null: "<no value>"
         case .bool(let value): value ? "true" : "false"

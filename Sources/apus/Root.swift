@@ -21,8 +21,8 @@ struct Root: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "Inside and out",
-                subcommands: [ExecStub.self, Attach.self, Logs.self, ListContainers.self, Port.self]),
-            CommandGroup(name: "This machine", subcommands: [DoctorCommand.self]),
+                subcommands: [ExecStub.self, Attach.self, Logs.self, ListContainers.self, Inspect.self, Port.self]),
+            CommandGroup(name: "This machine", subcommands: [DoctorCommand.self, Info.self, Version.self]),
         ])
 
     /// The command of that name, hidden ones included.

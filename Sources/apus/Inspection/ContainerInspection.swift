@@ -1,0 +1,153 @@
+import Cgroups
+import Containers
+import Formats
+import OCI
+
+/// Everything that is known of one container, in the shape of Docker's `inspect`.
+struct ContainerInspection {
+    let container: Container
+    let state: ContainerState
+    let config: ContainerConfig
+    let spec: Spec
+    let activity: ContainerActivity
+
+    init(_ container: Container) throws {
+        self.container = container
+        state = try container.loadState()
+        config = try container.loadConfig()
+        spec = try container.loadSpec()
+        activity = try ContainerActivity(state, isSupervised: container.isSupervised())
+    }
+
+    var value: Value {
+        [
+            "Id": .string(state.id),
+            "Created": .string(state.created.rfc3339),
+            "Path": .string(config.arguments.first ?? ""),
+            "Args": .strings(Array(config.arguments.dropFirst())),
+            "State": stateValue,
+            "Image": .string(state.image),
+            "ResolvConfPath": .string("\(container.path)/resolv.conf"),
+            "HostnamePath": .string("\(container.path)/hostname"),
+            "HostsPath": .string("\(container.path)/hosts"),
+            "LogPath": .string(config.log.driver == .jsonFile ? container.logPath : ""),
+            "Name": .string("/\(state.name)"),
+            "RestartCount": .integer(of: state.restarts),
+            "Driver": .string(config.storage.rawValue),
+            "Platform": "linux",
+            "MountLabel": "",
+            "ProcessLabel": .string(spec.process?.selinuxLabel ?? ""),
+            "AppArmorProfile": .string(spec.process?.apparmorProfile ?? ""),
+            "ExecIDs": nil,
+            "HostConfig": HostConfigInspection(config: config, spec: spec).value,
+            "GraphDriver": graphDriver,
+            "Mounts": .list(config.mounts.map(Self.mount)),
+            "Config": ConfigInspection(config: config, spec: spec).value,
+            "NetworkSettings": networkSettings,
+            "Apus": apus,
+        ]
+    }
+
+    // MARK: State
+
+    private var stateValue: Value {
+        let running = state.status.running
+        let ending = state.status.ending
+        return [
+            "Status": .string(activity.rawValue),
+            "Running": .bool(running != nil || activity == .restarting),
+            "Paused": .bool(activity == .paused),
+            "Restarting": .bool(activity == .restarting),
+            "OOMKilled": .bool(ending?.oomKilled ?? false),
+            "Dead": false,
+            "Pid": .integer(of: running?.pid ?? 0),
+            "ExitCode": .integer(of: ending?.exitCode ?? 0),
+            "Error": .string(ending?.error ?? ""),
+            "StartedAt": Self.moment(running?.startedAt ?? ending?.startedAt),
+            "FinishedAt": Self.moment(ending?.finishedAt),
+            "Health": state.health.map(Self.health) ?? .null,
+        ]
+    }
+
+    private static func moment(_ time: Timestamp?) -> Value { .string(time?.rfc3339 ?? "0001-01-01T00:00:00Z") }
+
+    private static func health(_ health: ContainerState.Health) -> Value {
+        [
+            "Status": .string(health.status.rawValue),
+            "FailingStreak": .integer(of: health.failingStreak),
+            "Log": .list(
+                health.log.map { probe in
+                    [
+                        "Start": moment(probe.start), "End": moment(probe.end),
+                        "ExitCode": .integer(of: probe.exitCode), "Output": .string(probe.output),
+                    ]
+                }),
+        ]
+    }
+
+    // MARK: Files and networks
+
+    private var graphDriver: Value {
+        var data: [String: String] = [:]
+        if config.storage == .overlay, case .overlay(let path) = config.root {
+            data = [
+                "LowerDir": path, "UpperDir": "\(container.path)/layers/upper",
+                "WorkDir": "\(container.path)/layers/work",
+            ]
+        }
+        return ["Data": .strings(data), "Name": .string(config.storage.rawValue)]
+    }
+
+    private static func mount(_ mount: MountRequest) -> Value {
+        [
+            "Type": .string(mount.kind.rawValue), "Source": .string(mount.source),
+            "Destination": .string(mount.destination), "Mode": .string(mount.options.joined(separator: ",")),
+            "RW": .bool(!mount.readOnly), "Propagation": .string(mount.propagation ?? "rprivate"),
+        ]
+    }
+
+    private var networkSettings: Value {
+        [
+            "Bridge": "", "SandboxID": "", "SandboxKey": "", "Ports": .map([:]), "Gateway": "", "IPAddress": "",
+            "IPPrefixLen": 0, "MacAddress": "",
+            "Networks": .map([config.network.text: ["IPAddress": "", "Gateway": ""]]),
+        ]
+    }
+
+    // MARK: What only Apus has
+
+    private var apus: Value {
+        [
+            "Limits": .list(
+                state.limits.map { record in
+                    [
+                        "Limit": .string(record.limit), "Asked": .string(record.asked),
+                        "Mechanism": .string(record.mechanism.rawValue), "Enforced": .bool(record.enforced),
+                    ]
+                }),
+            "LimitsPolicy": .string(config.limits.rawValue),
+            "Cgroup": state.cgroup.map { record in
+                [
+                    "Kind": .string(record.kind.rawValue), "Directories": .strings(record.directories),
+                    "Unit": .optional(record.unit),
+                ]
+            } ?? .null,
+            "Rootfs": .string(state.image),
+            "Directory": .string(container.path),
+            "Timeout": .optional(config.timeout),
+            "SupervisorPid": .integer(of: state.status.running?.supervisor ?? 0),
+        ]
+    }
+}
+
+extension ContainerState.Status {
+    var running: ContainerState.RunningProcess? {
+        if case .running(let running) = self { return running }
+        return nil
+    }
+
+    var ending: ContainerState.Ending? {
+        if case .exited(let ending) = self { return ending }
+        return nil
+    }
+}
