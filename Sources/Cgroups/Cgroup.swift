@@ -112,13 +112,18 @@ public struct CgroupRecord: Codable, Sendable, Equatable {
     public var id: String
     /// Absolute paths by v1 hierarchy (`memory`, `cpu,cpuacct`); on v2 the only one is under `unified`.
     public var directories: [String: String]
+    /// The uppermost cgroup that Apus may change, on v2: the directory lies below it.
+    public var base: String?
     /// The systemd scope that holds it.
     public var unit: String?
 
-    public init(kind: Kind, id: String, directories: [String: String], unit: String? = nil) {
+    public init(
+        kind: Kind, id: String, directories: [String: String], base: String? = nil, unit: String? = nil
+    ) {
         self.kind = kind
         self.id = id
         self.directories = directories
+        self.base = base
         self.unit = unit
     }
 }

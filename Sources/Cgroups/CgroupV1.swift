@@ -195,7 +195,7 @@ final class CgroupV1: Cgroup {
         }
     }
 
-    private static func remedy(_ controller: Controller) -> String {
+    static func remedy(_ controller: Controller) -> String {
         let name = Hierarchies.name(of: controller)
         if geteuid() != 0 {
             return "run as root (cgroup v1 does not serve ordinary users), or boot with cgroup v2 "

@@ -21,17 +21,24 @@ public enum Cgroups {
         if let parent, !CgroupName.isValid(path: parent) {
             throw Failure("create cgroup", parent, "not a path of cgroups")
         }
-        switch Hierarchies.version() {
+        let resources = resources ?? Spec.Resources()
+        var problem: String?
+        let version = Hierarchies.version()
+        switch version {
         case .v1:
             if let cgroup = try wrapped(id, { try CgroupV1.create(id: id, parent: parent) }) {
-                return (
-                    cgroup, try limit(cgroup) { try cgroup.apply(resources ?? .init(), policy: policy, isNew: true) }
-                )
+                return (cgroup, try limit(cgroup) { try cgroup.apply(resources, policy: policy, isNew: true) })
             }
-        case .v2, nil:
-            break
+        case .v2:
+            let made = try wrapped(id) { try PlacementV2.create(id: id, parent: parent) }
+            problem = made.problem
+            if let cgroup = made.cgroup {
+                return (cgroup, try limit(cgroup) { try cgroup.apply(resources, policy: policy, isNew: true) })
+            }
+        case nil:
+            problem = "no cgroup file system is mounted at \(Hierarchies.mountPoint)"
         }
-        return (nil, try withoutCgroup(resources, policy))
+        return (nil, try withoutCgroup(resources, policy, version, problem))
     }
 
     /// Opens a cgroup that another process made.
@@ -43,7 +50,7 @@ public enum Cgroups {
         guard CgroupName.isValid(record.id) else { throw Failure("open cgroup", record.id, "not a valid container id") }
         switch record.kind {
         case .v1: return try CgroupV1.open(record)
-        case .v2: throw Failure("open cgroup", record.id, "cgroup v2 is not in use here")
+        case .v2: return try CgroupV2.open(record)
         }
     }
 
@@ -52,17 +59,24 @@ public enum Cgroups {
         guard CgroupName.isValid(id) else { return [] }
         switch Hierarchies.version() {
         case .v1: return CgroupV1.leftover(id: id).map { [$0] } ?? []
-        case .v2, nil: return []
+        case .v2: return PlacementV2.leftover(id: id).map { [$0] } ?? []
+        case nil: return []
         }
     }
 
     /// Limits without a cgroup: none of them can hold.
-    private static func withoutCgroup(_ resources: Spec.Resources?, _ policy: LimitsPolicy) throws -> [LimitRecord] {
-        guard let resources else { return [] }
+    private static func withoutCgroup(
+        _ resources: Spec.Resources, _ policy: LimitsPolicy, _ version: CgroupVersion?, _ problem: String?
+    ) throws -> [LimitRecord] {
+        let remedy: (Controller) -> String =
+            switch version {
+            case .v1: CgroupV1.remedy
+            case .v2: RemedyV2.forNoCgroup
+            case nil: { _ in "mount the cgroup file system there" }
+            }
         var application = LimitApplication(
-            policy: policy, mechanism: .none, remedy: { _ in "mount the cgroup file system" },
-            directory: { _ in nil })
-        try application.apply(LimitPlan(.v1, isNew: true).limits(of: resources))
+            policy: policy, mechanism: .none, problem: problem, remedy: remedy, directory: { _ in nil })
+        try application.apply(LimitPlan(version ?? .v2, isNew: true).limits(of: resources))
         return application.records
     }
 

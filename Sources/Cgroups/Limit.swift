@@ -79,6 +79,8 @@ struct LimitApplication {
     let policy: LimitsPolicy
     /// What holds the limits that are written.
     let mechanism: LimitMechanism
+    /// Why there is no cgroup at all.
+    let problem: String?
     /// What would make a missing controller available.
     let remedy: (Controller) -> String
     /// The directory that has a controller's files; throws when there is none to be had.
@@ -86,11 +88,13 @@ struct LimitApplication {
     private(set) var records: [LimitRecord] = []
 
     init(
-        policy: LimitsPolicy, mechanism: LimitMechanism, remedy: @escaping (Controller) -> String,
+        policy: LimitsPolicy, mechanism: LimitMechanism, problem: String? = nil,
+        remedy: @escaping (Controller) -> String,
         directory: @escaping (Controller) throws(SystemCallError) -> CgroupDirectory?
     ) {
         self.policy = policy
         self.mechanism = mechanism
+        self.problem = problem
         self.remedy = remedy
         self.directory = directory
     }
@@ -159,7 +163,8 @@ struct LimitApplication {
         switch error.errno {
         case .noFunction:
             return Failure(
-                step, limit.asked, "no cgroup with the controller '\(controller.rawValue)' can be had here",
+                step, limit.asked,
+                problem ?? "no cgroup with the controller '\(controller.rawValue)' can be had here",
                 remedy: remedy(controller) + ", or --limits best-effort")
         case .noSuchFileOrDirectory:
             let file = limit.writes.first?.file ?? ""

@@ -55,7 +55,7 @@ enum Removal {
         }
     }
 
-    private static func failure(_ path: String, _ pids: [pid_t]) -> Failure {
+    static func failure(_ path: String, _ pids: [pid_t]) -> Failure {
         let few = pids.prefix(5).map { "\($0)" }.joined(separator: ", ")
         let reason =
             pids.isEmpty ? "still in use" : "process \(few)\(pids.count > 5 ? "…" : "") has not ended within 2 s"

@@ -1,0 +1,140 @@
+import Glibc
+import Linux
+import OCI
+import SystemPackage
+import Testing
+
+@testable import Cgroups
+
+extension KernelTests {
+    @Suite(.enabled(if: Requirement.v2)) struct V2 {
+        @Test func `a cgroup without limits leaves nothing behind`() throws {
+            let test = try TestCgroup()
+            let path = try test.directory
+            #expect(test.limits == [])
+            try test.cgroup.remove()
+            #expect(access(path, F_OK) != 0)
+        }
+
+        @Test func `limits are in force before anything runs and are recorded`() throws {
+            let test = try TestCgroup(
+                .init(
+                    memory: .init(limit: 64 << 20, reservation: 32 << 20), cpu: .init(shares: 512, quota: 50_000),
+                    pids: .init(limit: 20)))
+            #expect(try test.value("memory.max") == "67108864")
+            #expect(try test.value("memory.low") == "33554432")
+            #expect(try test.value("memory.swap.max") == "67108864")
+            #expect(try test.value("pids.max") == "20")
+            #expect(try test.value("cpu.max") == "50000 100000")
+            #expect(try test.value("cpu.weight") == "20")
+            let mechanism: LimitMechanism = test.cgroup.record.unit == nil ? .v2 : .systemd
+            #expect(test.limits.count == 5)
+            #expect(test.limits.allSatisfy { $0.enforced && $0.mechanism == mechanism })
+            try test.start("exec sleep 100")
+            try test.waitForProcesses(1)
+        }
+
+        @Test func `limits can be changed while it runs`() throws {
+            let test = try TestCgroup(.init(cpu: .init(quota: 50_000)))
+            try test.start("exec sleep 100")
+            try test.waitForProcesses(1)
+            let again = try Cgroups.open(test.cgroup.record)
+            try again.apply(.init(memory: .init(limit: 64 << 20, swap: 128 << 20), cpu: .init(period: 50_000)))
+            #expect(try test.value("memory.max") == "67108864")
+            #expect(try test.value("memory.swap.max") == "67108864")
+            #expect(try test.value("cpu.max") == "50000 50000")
+            try again.apply(.init(memory: .init(swap: 96 << 20)))
+            #expect(try test.value("memory.swap.max") == "33554432")
+            try again.apply(.init(memory: .init(limit: -1), cpu: .init(quota: -1), pids: .init(limit: 5)))
+            #expect(try test.value("memory.max") == "max")
+            #expect(try test.value("cpu.max") == "max 50000")
+            #expect(try test.value("pids.max") == "5")
+        }
+
+        @Test func `a limit below what is in use is refused if that was asked`() throws {
+            let test = try TestCgroup()
+            try test.start("exec sleep 100")
+            try test.waitForProcesses(1)
+            #expect(throws: Failure.self) {
+                try test.cgroup.apply(.init(memory: .init(limit: 4096, checkBeforeUpdate: true)))
+            }
+            #expect(try test.value("memory.max") == "max")
+        }
+
+        @Test func `a limit that the kernel refuses fails by name and leaves no cgroup`() throws {
+            do {
+                _ = try TestCgroup(.init(cpu: .init(quota: 10)))
+                Issue.record("a quota of 10 µs was taken")
+            } catch let failure as Failure {
+                #expect(failure.step == "limit cpus")
+                #expect(failure.remedy?.contains("1000") == true)
+            }
+        }
+
+        @Test func `a best effort records what is not enforced`() throws {
+            let resources = Spec.Resources(memory: .init(swappiness: 10), cpu: .init(quota: 50_000))
+            #expect(throws: Failure.self) { try TestCgroup(resources) }
+            let test = try TestCgroup(resources, policy: .bestEffort)
+            #expect(test.limits.map(\.enforced) == [false, true])
+            #expect(test.limits.first?.mechanism == LimitMechanism.none)
+        }
+
+        @Test func `device rules are recorded as not enforced`() throws {
+            let test = try TestCgroup(.init(devices: [.init(allow: false)]))
+            #expect(test.limits == [.init(limit: "devices", asked: "1 rule", mechanism: .none, enforced: false)])
+        }
+
+        @Test func `removal takes the cgroups that the container made`() throws {
+            let test = try TestCgroup()
+            let nested = try test.directory + "/inner"
+            try FileDescriptor.workingDirectory.makeDirectories(nested + "/most")
+            try test.cgroup.remove()
+            #expect(access(nested, F_OK) != 0)
+        }
+
+        @Test func `what a killed Apus left is found by the id alone`() throws {
+            let test = try TestCgroup()
+            try test.start("exec sleep 100")
+            try test.waitForProcesses(1)
+            let found = Cgroups.leftover(id: test.cgroup.record.id)
+            #expect(found.map(\.record) == [test.cgroup.record])
+            for cgroup in found {
+                try cgroup.kill()
+                try cgroup.remove()
+            }
+            #expect(Cgroups.leftover(id: test.cgroup.record.id).isEmpty)
+            let gone = try Cgroups.open(test.cgroup.record)
+            #expect(try gone.processes() == [])
+            try gone.kill()
+            try gone.remove()
+        }
+
+        @Test func `the same id can be used again at once`() throws {
+            let first = try TestCgroup()
+            let id = first.cgroup.record.id
+            try first.cgroup.remove()
+            let second = try Cgroups.create(id: id, resources: nil, policy: .strict, parent: nil)
+            let cgroup = try #require(second.cgroup)
+            #expect(cgroup.record == first.cgroup.record)
+            try cgroup.remove()
+        }
+
+        @Test func `a child starts inside`() throws {
+            let test = try TestCgroup()
+            let target = try #require(try test.cgroup.cloneTarget())
+            defer { target.closeQuietly() }
+            #expect(try test.cgroup.joinFiles().isEmpty)
+            let directory = try CgroupDirectory(test.directory)
+            #expect(try directory.descriptor.status().st_ino == target.status().st_ino)
+        }
+
+        @Test(arguments: ["/etc/apus/ID", "/sys/fs/cgroup/apus/other", "/sys/fs/cgroup/../cgroup/ID", "/sys/fs/cgroup"])
+        func `a record that leads elsewhere is refused`(path: String) {
+            let id = "apus-test-forged"
+            let path = path.hasSuffix("ID") ? path.dropLast(2) + id : Substring(path)
+            let record = CgroupRecord(
+                kind: .v2, id: id, directories: ["unified": String(path)], base: "/sys/fs/cgroup")
+            #expect(throws: Failure.self) { try Cgroups.open(record) }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import Glibc
+import Linux
+import OCI
+import SystemPackage
+import Testing
+
+@testable import Cgroups
+
+/// What these tests need from the machine; where it is missing they say so.
+enum Requirement {
+    static let v1 = met("cgroup v1: root, with v1 hierarchies in /sys/fs/cgroup") {
+        geteuid() == 0 && Hierarchies.version() == .v1 && FileSystem(at: "/sys/fs/cgroup/memory") == .cgroup1
+    }
+    /// With systemd an ordinary user must get a cgroup too: a machine where that fails, fails the tests.
+    static let v2 = met("cgroup v2: systemd, or root with /sys/fs/cgroup writable") {
+        Hierarchies.version() == .v2
+            && (SystemdScope.isSystemdHere || access("/sys/fs/cgroup/cgroup.procs", W_OK) == 0)
+    }
+
+    private static func met(_ requirement: String, _ test: () -> Bool) -> Bool {
+        let isMet = test()
+        if !isMet { print("tests that need \(requirement), do not run here") }
+        return isMet
+    }
+}
+
+/// Tests against the kernel, one at a time: systemd moves the whole test process into the scope of each.
+@Suite(.serialized) enum KernelTests {}
+
+/// A cgroup for one test, with a process in it; both are removed when the test is over.
+final class TestCgroup {
+    let cgroup: any Cgroup
+    let limits: [LimitRecord]
+    private var children: [pid_t] = []
+
+    init(_ resources: Spec.Resources? = nil, policy: LimitsPolicy = .strict) throws {
+        let id = "apus-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        let made = try Cgroups.create(id: id, resources: resources, policy: policy, parent: nil)
+        cgroup = try #require(made.cgroup)
+        limits = made.limits
+    }
+
+    deinit {
+        for child in children {
+            kill(child, SIGKILL)
+            waitpid(child, nil, 0)
+        }
+        // `try?`: the test has its result; what is left shows in the test of what is left.
+        try? cgroup.remove()
+    }
+
+    func path(_ hierarchy: String, _ file: String = "") throws -> String {
+        let controller = try #require(Controller(rawValue: hierarchy))
+        return try #require(cgroup.record.directories[Hierarchies.name(of: controller)]) + "/" + file
+    }
+
+    /// The only directory on v2.
+    var directory: String { get throws { try #require(cgroup.record.directories["unified"]) } }
+
+    /// What a file of a cgroup v2 holds.
+    func value(_ file: String) throws -> String { try CgroupDirectory(directory).read(file) }
+
+    /// What a file in a hierarchy of v1 holds.
+    func value(_ hierarchy: String, _ file: String) throws -> String {
+        try CgroupDirectory(path(hierarchy)).read(file)
+    }
+
+    /// Starts a shell in the cgroup that then runs `script`.
+    @discardableResult
+    func start(_ script: String) throws -> pid_t {
+        let file = cgroup.record.kind == .v1 ? "tasks" : "cgroup.procs"
+        let join = cgroup.record.directories.values.map { "echo 0 > \($0)/\(file)" }.joined(separator: " && ")
+        var words: [UnsafeMutablePointer<CChar>?] = []
+        for word in ["/bin/sh", "-c", "\(join) && \(script)"] { words.append(strdup(word)) }
+        words.append(nil)
+        defer { for word in words { free(word) } }
+        var pid: pid_t = 0
+        try #require(posix_spawn(&pid, "/bin/sh", nil, nil, &words, nil) == 0)
+        children.append(pid)
+        return pid
+    }
+
+    /// Waits until `count` processes are in it.
+    func waitForProcesses(_ count: Int) throws {
+        for _ in 0..<2000 {
+            if try cgroup.processes().count == count { return }
+            poll(nil, 0, 1)
+        }
+        Issue.record("there are \(try cgroup.processes().count) processes, not \(count)")
+    }
+}
