@@ -12,6 +12,19 @@ extension ContainerStore {
         try startDetached(container)
     }
 
+    /// Starts a container that exists and attaches to it before it writes anything; attaches to a running one.
+    public func startAttached(_ container: Container, _ options: AttachClient.Options) throws -> AttachClient {
+        guard try prepareStart(container) else { return try AttachClient(container, options) }
+        let (ours, theirs) = try AttachClient.makePair()
+        do {
+            try startDetached(container, client: theirs)
+        } catch {
+            ours.closeQuietly()
+            throw error
+        }
+        return AttachClient(socket: ours, options)
+    }
+
     /// Makes a container's record ready for a start that its user asked for.
     ///
     /// - Returns: Whether it is to be started: `false` when it is running.

@@ -64,13 +64,14 @@ extension ProcessHandle {
     func waitForEnd(seconds: Int) throws(SystemCallError) -> Bool {
         let deadline = Clock.monotonic() + UInt64(max(0, seconds)) * 1_000_000_000
         while true {
-            let left = (max(deadline, Clock.monotonic()) - Clock.monotonic() + 999_999) / 1_000_000
+            let now = Clock.monotonic()
+            let left = now < deadline ? (deadline - now + 999_999) / 1_000_000 : 0
             var entry = pollfd(fd: pidfd.rawValue, events: Int16(POLLIN), revents: 0)
             let ready = try check("poll", "pidfd of \(pid)") {
                 poll(&entry, 1, seconds < 0 ? -1 : CInt(clamping: left))
             }
             if ready > 0 { return true }
-            if seconds >= 0 && Clock.monotonic() >= deadline { return false }
+            if seconds >= 0 && left == 0 { return false }
         }
     }
 }

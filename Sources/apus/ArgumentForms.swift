@@ -17,7 +17,8 @@ struct ArgumentForms {
             guard let names = argument.names else { continue }
             let preferred = names.first { $0.kind == "long" } ?? names[0]
             for name in names {
-                options[name.name] = (Self.dashed(preferred), argument.kind == "option")
+                let opposite = name.name.hasPrefix("no-") && names.contains { "no-\($0.name)" == name.name }
+                options[name.name] = (Self.dashed(opposite ? name : preferred), argument.kind == "option")
             }
         }
     }
@@ -53,7 +54,7 @@ struct ArgumentForms {
             return ["\(option.long)=\(rest.popFirst() ?? "")"]
         }
         guard parts.count == 2 else { return [word] }
-        return Self.switched(option.long, parts[1]) ?? [word]
+        return switched(option.long, parts[1]) ?? [word]
     }
 
     /// A group of one-letter options, the last maybe with its value: `-aq`, `-n5`, `-n=5`, `-f=false`.
@@ -67,7 +68,7 @@ struct ArgumentForms {
                 return result + ["\(option.long)=\(value ?? "")"]
             }
             if letters.first == "=" {
-                guard let words = Self.switched(option.long, letters.dropFirst()) else { return [word] }
+                guard let words = switched(option.long, letters.dropFirst()) else { return [word] }
                 return result + words
             }
             result.append(option.long)
@@ -76,10 +77,12 @@ struct ArgumentForms {
     }
 
     /// - Note: Go's `strconv.ParseBool`.
-    private static func switched(_ option: String, _ value: Substring) -> [String]? {
+    private func switched(_ option: String, _ value: Substring) -> [String]? {
         switch value {
         case "1", "t", "T", "true", "True", "TRUE": [option]
-        case "0", "f", "F", "false", "False", "FALSE": []
+        // One that is on by default has an opposite: `--no-sig-proxy`.
+        case "0", "f", "F", "false", "False", "FALSE":
+            options["no-\(option.dropFirst(2))"] == nil ? [] : ["--no-\(option.dropFirst(2))"]
         default: nil
         }
     }

@@ -21,7 +21,7 @@ struct Root: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "Inside and out",
-                subcommands: [ExecStub.self, ListContainers.self, Port.self]),
+                subcommands: [ExecStub.self, Attach.self, ListContainers.self, Port.self]),
             CommandGroup(name: "This machine", subcommands: [DoctorCommand.self]),
         ])
 
