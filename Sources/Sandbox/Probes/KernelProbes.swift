@@ -71,10 +71,14 @@ extension Probe {
         "nothing to do; with CONFIG_SECURITY_LANDLOCK and 'lsm=landlock,…' on the kernel's command line it is there"
     }
 
+    private static let hardLimitRemedy: @Sendable (Failure) -> String? = { _ in
+        "ask --ulimit for no more than 'ulimit -H' shows, or give the caller CAP_SYS_RESOURCE"
+    }
+
     /// Whether hard resource limits can be raised.
     static let hardLimits = Probe(
         "CAP_SYS_RESOURCE", "--ulimit may raise hard limits",
-        remedy: { _ in "ask --ulimit for no more than 'ulimit -H' shows, or give the caller CAP_SYS_RESOURCE" }
+        remedy: hardLimitRemedy
     ) { () throws(Failure) in
         try inChild { () throws(Failure) in
             try step("raise", "hard limit of core files") { () throws(SystemCallError) in

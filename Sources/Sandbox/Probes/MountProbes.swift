@@ -10,7 +10,7 @@ extension Probe {
         let isRoot = geteuid() == 0
         return Probe(
             "overlay", isRoot ? "roots under a throw-away layer" : "roots under a throw-away layer (userxattr)",
-            remedy: { $0.remedy ?? "use --storage copy, or put the data directory on ext4, xfs, btrfs or tmpfs" }
+            remedy: overlayRemedy
         ) { () throws(Failure) in
             let place = "\(directory)/.probe.\(getpid())"
             let here = FileDescriptor.workingDirectory
@@ -30,6 +30,10 @@ extension Probe {
                 }
             }
         }
+    }
+
+    private static let overlayRemedy: @Sendable (Failure) -> String? = { failure in
+        failure.remedy ?? "use --storage copy, or put the data directory on ext4, xfs, btrfs or tmpfs"
     }
 
     /// A file system of each kind that a container has.
@@ -55,7 +59,8 @@ extension Probe {
         options: [(key: String, value: String?)] = [], remedy: String
     ) -> Probe {
         let options = options.map { ($0.key, $0.value) }
-        return Probe(name, meaning, remedy: { _ in remedy }) { () throws(Failure) in
+        let advice: @Sendable (Failure) -> String? = { _ in remedy }
+        return Probe(name, meaning, remedy: advice) { () throws(Failure) in
             try inChild(mounting.union(namespaces)) { () throws(Failure) in
                 try step("mount", type) { () throws(SystemCallError) in
                     try Mount.make(type, options: options.map { (key: $0.0, value: $0.1) }).closeQuietly()

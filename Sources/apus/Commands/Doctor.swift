@@ -23,7 +23,7 @@ struct DoctorCommand: ParsableCommand {
 
     static func write(_ findings: [Finding], _ format: String?) throws {
         switch format {
-        case nil: findings.forEach { print($0.line) }
+        case nil: for finding in findings { print(finding.line) }
         case "json":
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .withoutEscapingSlashes, .sortedKeys]
