@@ -13,6 +13,9 @@ public struct LimitUpdate: Sendable {
 
     public init() {}
 
+    /// Whether there is nothing in it.
+    public var isEmpty: Bool { !changesLimits && restart == nil }
+
     private var changesLimits: Bool { resources != ResourceLimits() }
 
     /// What the container's config becomes.
