@@ -28,7 +28,7 @@ extension Container {
                 case (.directory, _): break
                 }
             } catch {
-                throw Failure("diff", config.name ?? shortID, error)
+                throw Failure("diff", error.subject, error)
             }
             return comparison.changes
         }
@@ -49,7 +49,7 @@ extension Container {
         let layers = try directory.open("layers", O_RDONLY | O_DIRECTORY)
         defer { layers.closeQuietly() }
         if layers.has("upper") { try Self.compareLayer(layersPath, lower: "/", at: "/", &comparison) }
-        for name in try layers.entries().sorted() where name != "upper" && name != "work" {
+        for name in try layers.entries().sorted() where name.hasPrefix("%") {
             let path = RootFilesystem.path(ofLayer: name)
             try Self.compareLayer("\(layersPath)/\(name)", lower: path, at: path, &comparison)
         }
@@ -62,9 +62,19 @@ extension Container {
         guard here.has("\(layers)/upper") else { return }  // never mounted
         let upper = try here.open("\(layers)/upper", O_RDONLY | O_DIRECTORY)
         defer { upper.closeQuietly() }
-        let below = try here.open(lower, O_RDONLY | O_DIRECTORY)
-        defer { below.closeQuietly() }
+        if try upper.entries().isEmpty { return }
+        let below = try openLower(lower)
+        defer { below?.closeQuietly() }
         try comparison.compareOverlay(upper: upper, lower: below, at: path)
+    }
+
+    /// - Returns: `nil` for a directory that this user may not read: in the container nobody could change what is in it.
+    private static func openLower(_ path: String) throws(SystemCallError) -> FileDescriptor? {
+        do {
+            return try FileDescriptor.workingDirectory.open(path, O_RDONLY | O_DIRECTORY)
+        } catch  where error.errno == .permissionDenied {
+            return nil
+        }
     }
 
     /// Runs `body` with the rights of the container's root user: files of its other users lie in the layers too.

@@ -64,7 +64,7 @@ struct LayerComparison {
         let directory = try upper.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         defer { directory.closeQuietly() }
         let wasDirectory = before.map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
-        let below = wasDirectory ? try lower?.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) : nil
+        let below = wasDirectory ? try Self.openReadable(name, in: lower) : nil
         defer { below?.closeQuietly() }
         try compareOverlay(upper: directory, lower: below, at: here)
         if let below, Overlays.isOpaque(directory) { try addDeletions(of: below, notIn: directory, at: here) }
@@ -153,13 +153,24 @@ struct LayerComparison {
         if !isSame || changes.count > position { changes.insert(LayerChange(.changed, here), at: position) }
     }
 
+    /// - Returns: `nil` for a directory that may not be read: what is in it could not be changed either.
+    private static func openReadable(
+        _ name: String, in directory: FileDescriptor?
+    ) throws(SystemCallError) -> FileDescriptor? {
+        do {
+            return try directory?.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        } catch  where error.errno == .permissionDenied {
+            return nil
+        }
+    }
+
     private static func status(
         of name: String, in directory: FileDescriptor?
     ) throws(SystemCallError) -> FileStatus? {
         guard let directory else { return nil }
         do {
             return try directory.status(of: name, flags: AT_SYMLINK_NOFOLLOW)
-        } catch  where error.errno == .noSuchFileOrDirectory {
+        } catch  where error.errno == .noSuchFileOrDirectory || error.errno == .permissionDenied {
             return nil
         }
     }

@@ -73,8 +73,9 @@ struct HostRoot {
         try Overlay(lower: path, layers: layers + Self.layerName(path), userAttributes: inUserNamespace).make()
     }
 
+    /// Escaped with its leading slash, so that no path can be taken for the root's own `upper` or `work`.
     private static func layerName(_ path: String) -> String {
-        path == "/" ? "" : "/" + path.dropFirst().replacing("%", with: "%25").replacing("/", with: "%2F")
+        path == "/" ? "" : "/" + path.replacing("%", with: "%25").replacing("/", with: "%2F")
     }
 
     /// Shows one of the machine's mounts in the root: under an overlay, or read-only where none can be made.

@@ -18,7 +18,7 @@ public enum RootFilesystem: Sendable, Equatable {
 
     /// Where the overlay with this layer lies in a `.host` root, whose pieces have layers named after them.
     public static func path(ofLayer name: String) -> String {
-        "/" + name.replacing("%2F", with: "/").replacing("%25", with: "%")
+        name.replacing("%2F", with: "/").replacing("%25", with: "%")
     }
 
     /// Mounts it in this mount namespace.
