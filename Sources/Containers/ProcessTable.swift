@@ -8,11 +8,6 @@ import SystemPackage
 public struct ProcessTable: Sendable, Equatable {
     public let titles: [String]
     public let rows: [[String]]
-
-    init(titles: [String], rows: [[String]]) {
-        self.titles = titles
-        self.rows = rows
-    }
 }
 
 extension ProcessTable {

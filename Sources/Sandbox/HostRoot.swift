@@ -52,7 +52,7 @@ struct HostRoot {
     }
 
     /// - Note: proc_pid_mountinfo(5): space, tab, newline and backslash are written as octal.
-    private static func unescaped(_ field: ArraySlice<UInt8>) -> String {
+    static func unescaped(_ field: ArraySlice<UInt8>) -> String {
         var result: [UInt8] = []
         var rest = field
         while let byte = rest.popFirst() {
@@ -70,8 +70,12 @@ struct HostRoot {
 
     /// An overlay on `path` with a layer of its own, named after the path.
     private func overlay(_ path: String) throws(Failure) -> FileDescriptor {
-        let name = path == "/" ? "" : "/" + path.dropFirst().replacing("%", with: "%25").replacing("/", with: "%2F")
-        return try Overlay(lower: path, layers: layers + name, userAttributes: inUserNamespace).make()
+        try Overlay(lower: path, layers: layers + Self.layerName(path), userAttributes: inUserNamespace).make()
+    }
+
+    /// Escaped with its leading slash, so that no path can be taken for the root's own `upper` or `work`.
+    private static func layerName(_ path: String) -> String {
+        path == "/" ? "" : "/" + path.replacing("%", with: "%25").replacing("/", with: "%2F")
     }
 
     /// Shows one of the machine's mounts in the root: under an overlay, or read-only where none can be made.

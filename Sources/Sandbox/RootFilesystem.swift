@@ -16,6 +16,11 @@ public enum RootFilesystem: Sendable, Equatable {
     /// - Parameter layers: A directory of the container's own that holds an `upper` and a `work` a piece.
     case host(layers: String)
 
+    /// Where the overlay with this layer lies in a `.host` root, whose pieces have layers named after them.
+    public static func path(ofLayer name: String) -> String {
+        name.replacing("%2F", with: "/").replacing("%25", with: "%")
+    }
+
     /// Mounts it in this mount namespace.
     ///
     /// - Parameters:

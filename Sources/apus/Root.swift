@@ -17,11 +17,14 @@ struct Root: ParsableCommand {
                 subcommands: [
                     RunStub.self, CreateStub.self, Start.self, Stop.self, Restart.self, Kill.self, Pause.self,
                     Unpause.self,
-                    Wait.self, Remove.self, Rename.self,
+                    Wait.self, Remove.self, Rename.self, Update.self,
                 ]),
             CommandGroup(
                 name: "Inside and out",
-                subcommands: [ExecStub.self, Attach.self, Logs.self, ListContainers.self, Inspect.self, Port.self]),
+                subcommands: [
+                    ExecStub.self, Attach.self, Logs.self, ListContainers.self, Inspect.self, Top.self, Stats.self,
+                    Diff.self, Port.self,
+                ]),
             CommandGroup(name: "This machine", subcommands: [DoctorCommand.self, Info.self, Version.self]),
         ])
 

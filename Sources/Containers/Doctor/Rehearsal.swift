@@ -16,6 +16,7 @@ public struct Rehearsal: Sendable {
     /// What a container would be made of.
     public struct Outcome: Sendable {
         let spec: Spec
+        let seccomp: String
         let limits: [LimitRecord]
     }
 
@@ -47,7 +48,15 @@ public struct Rehearsal: Sendable {
         _ = try started.process.reap()
         try started.cgroup?.kill()
         try started.cgroup?.remove()
-        return Outcome(spec: try container.loadSpec(), limits: started.limits)
+        return Outcome(spec: started.spec, seccomp: Self.filter(config), limits: started.limits)
+    }
+
+    private static func filter(_ config: ContainerConfig) -> String {
+        switch config.seccomp {
+        case .standard: config.privileged ? "none: privileged" : "the default filter"
+        case .unconfined: "none: unconfined"
+        case .file(let path): "by \(path)"
+        }
     }
 
     /// The IDs that a container of this user has by default; none where it has the machine's.
@@ -55,7 +64,8 @@ public struct Rehearsal: Sendable {
         // `try?`: what is wrong is found and said again by the default run
         guard let new = try? store.make(Self.defaultConfig) else { return ([], []) }
         defer {
-            try? new.container.removeFiles(name: new.config.name ?? "")  // `try?`: the next command removes what is left
+            // `try?`: the next command removes what is left
+            try? new.container.removeFiles(name: new.config.name ?? "")
             store.releaseAlive(new.container.id, new.alive)
             new.container.close()
         }
@@ -80,7 +90,10 @@ public struct Rehearsal: Sendable {
 extension Rehearsal.Outcome {
     /// What would hold the container, a line each.
     public var findings: [Finding] {
-        [Finding("namespaces", works: true, namespaces), Finding("users", works: true, users)]
+        [
+            Finding("namespaces", works: true, namespaces), Finding("users", works: true, users),
+            Finding("system calls", works: true, seccomp),
+        ]
             + limits.map { limit in
                 Finding(
                     "--\(limit.limit)", works: limit.enforced,

@@ -10,10 +10,10 @@ struct Top: ParsableCommand {
     @Argument(parsing: .captureForPassthrough, help: "What 'ps' on this machine is to show") var options: [String] = []
 
     func run() throws {
-        let container = try ContainerStore().find(container)
+        let container = try openStore().find(container)
         defer { container.close() }
         let pids = try container.processes(try container.loadState(), to: "top")
         let table = try options.isEmpty ? ProcessTable(pids) : ProcessTable(pids, psOptions: options)
-        for line in table.lines { print(line) }
+        for line in table.lines { Output.line(line) }
     }
 }

@@ -1,0 +1,116 @@
+import CLinux
+import Glibc
+public import Linux
+import OCI
+import Sandbox
+import SystemPackage
+
+extension Container {
+    /// What the container has changed in its root, each directory before what is in it.
+    ///
+    /// - Throws: For a container whose root is used as it is: nothing is kept to compare it with.
+    public func changes() throws(Failure) -> [LayerChange] {
+        let config = try loadConfig()
+        let spec = try loadSpec()
+        if case .directory(let path) = config.root {
+            throw Failure(
+                "diff", config.name ?? shortID, "its root '\(path)' is used as it is, so there is no layer to compare",
+                remedy: "use --rootfs DIR:O to keep changes in a layer")
+        }
+        return try comparedInChild(spec) { () throws(Failure) in
+            var comparison = LayerComparison(mountPoints: Set((spec.mounts ?? []).map(\.destination)))
+            do throws(SystemCallError) {
+                switch (config.root, config.storage) {
+                case (.overlay(let source), .copy): try compareCopy(with: source, &comparison)
+                case (.overlay(let source), .overlay):
+                    try Self.compareLayer(layersPath, lower: source, at: "/", &comparison)
+                case (.host, _): try compareHostLayers(&comparison)
+                case (.directory, _): break
+                }
+            } catch {
+                throw Failure("diff", error.subject, error)
+            }
+            return comparison.changes
+        }
+    }
+
+    private func compareCopy(with source: String, _ comparison: inout LayerComparison) throws(SystemCallError) {
+        guard directory.has("copy") else { return }  // never started
+        let copy = try directory.open("copy", O_RDONLY | O_DIRECTORY)
+        defer { copy.closeQuietly() }
+        let original = try FileDescriptor.workingDirectory.open(source, O_RDONLY | O_DIRECTORY)
+        defer { original.closeQuietly() }
+        try comparison.compareCopy(copy, original: original, at: "/")
+    }
+
+    /// A layer for the root, and one for each file system or directory that has an overlay of its own.
+    private func compareHostLayers(_ comparison: inout LayerComparison) throws(SystemCallError) {
+        guard directory.has("layers") else { return }  // never started
+        let layers = try directory.open("layers", O_RDONLY | O_DIRECTORY)
+        defer { layers.closeQuietly() }
+        if layers.has("upper") { try Self.compareLayer(layersPath, lower: "/", at: "/", &comparison) }
+        for name in try layers.entries().sorted() where name.hasPrefix("%") {
+            let path = RootFilesystem.path(ofLayer: name)
+            try Self.compareLayer("\(layersPath)/\(name)", lower: path, at: path, &comparison)
+        }
+    }
+
+    private static func compareLayer(
+        _ layers: String, lower: String, at path: String, _ comparison: inout LayerComparison
+    ) throws(SystemCallError) {
+        let here = FileDescriptor.workingDirectory
+        guard here.has("\(layers)/upper") else { return }  // never mounted
+        let upper = try here.open("\(layers)/upper", O_RDONLY | O_DIRECTORY)
+        defer { upper.closeQuietly() }
+        if try upper.entries().isEmpty { return }
+        let below = try openLower(lower)
+        defer { below?.closeQuietly() }
+        try comparison.compareOverlay(upper: upper, lower: below, at: path)
+    }
+
+    /// - Returns: `nil` for a directory that this user may not read: in the container nobody could change what is in it.
+    private static func openLower(_ path: String) throws(SystemCallError) -> FileDescriptor? {
+        do {
+            return try FileDescriptor.workingDirectory.open(path, O_RDONLY | O_DIRECTORY)
+        } catch  where error.errno == .permissionDenied {
+            return nil
+        }
+    }
+
+    /// Runs `body` with the rights of the container's root user: files of its other users lie in the layers too.
+    private func comparedInChild(
+        _ spec: Spec, _ body: () throws(Failure) -> [LayerChange]
+    ) throws(Failure) -> [LayerChange] {
+        let (read, write) = try pipe()
+        defer { read.closeQuietly() }
+        let errand: Errand
+        do throws(Failure) {
+            errand = try RootVisit.startAsOwner(of: spec) { () throws(Failure) in
+                let lines = try body().map { "\($0.kind.rawValue)\($0.path)\0" }
+                try? write.writeFully(lines.joined().utf8)  // `try?`: a parent that is gone wants no answer
+            }
+        } catch {
+            write.closeQuietly()
+            throw error
+        }
+        write.closeQuietly()
+        let answer = Result { () throws(SystemCallError) in try read.readAll(limit: 1 << 30) }
+        try errand.finish()
+        do throws(SystemCallError) {
+            return try answer.get().split(separator: 0).compactMap { line in
+                let kind = LayerChange.Kind(rawValue: String(decoding: line.prefix(1), as: UTF8.self))
+                return kind.map { LayerChange($0, String(decoding: line.dropFirst(), as: UTF8.self)) }
+            }
+        } catch {
+            throw Failure("diff", shortID, error)
+        }
+    }
+
+    private func pipe() throws(Failure) -> (read: FileDescriptor, write: FileDescriptor) {
+        do throws(SystemCallError) {
+            return try FileDescriptor.makePipe()
+        } catch {
+            throw Failure("diff", shortID, error)
+        }
+    }
+}

@@ -1,0 +1,207 @@
+import CLinux
+import Glibc
+import Linux
+import SystemPackage
+
+/// One line of `diff`.
+public struct LayerChange: Sendable, Hashable {
+    public enum Kind: String, Sendable {
+        case added = "A"
+        case changed = "C"
+        case deleted = "D"
+    }
+
+    public let kind: Kind
+    /// Absolute in the container.
+    public let path: String
+
+    public init(_ kind: Kind, _ path: String) {
+        self.kind = kind
+        self.path = path
+    }
+}
+
+/// Finds what a container has changed in its root, by comparing what it wrote with what is below.
+///
+/// As Docker reports it: a directory is changed when something in it is, and one that is deleted or new speaks for what
+/// was in it, or is listed with all that is in it.
+struct LayerComparison {
+    /// Where mounts were, for which Apus may have made the place.
+    let mountPoints: Set<String>
+    private(set) var changes: [LayerChange] = []
+
+    init(mountPoints: Set<String>) {
+        self.mountPoints = mountPoints
+    }
+
+    /// Compares the upper directory of an overlay with its lower one.
+    ///
+    /// - Parameter path: Where the overlay is mounted in the container: `/` or `/usr`.
+    mutating func compareOverlay(
+        upper: FileDescriptor, lower: FileDescriptor?, at path: String
+    ) throws(SystemCallError) {
+        for name in try upper.entries().sorted() {
+            let here = path == "/" ? "/\(name)" : "\(path)/\(name)"
+            try compareOverlayEntry(name, here, upper, lower)
+        }
+    }
+
+    private mutating func compareOverlayEntry(
+        _ name: String, _ here: String, _ upper: FileDescriptor, _ lower: FileDescriptor?
+    ) throws(SystemCallError) {
+        let status = try upper.status(of: name, flags: AT_SYMLINK_NOFOLLOW)
+        let before = try Self.status(of: name, in: lower)
+        if try Self.isWhiteout(name, status, in: upper) {
+            if before != nil { changes.append(LayerChange(.deleted, here)) }
+            return
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            if before == nil && mountPoints.contains(here) { return }
+            changes.append(LayerChange(before == nil ? .added : .changed, here))
+            return
+        }
+        let position = changes.count
+        let directory = try upper.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        defer { directory.closeQuietly() }
+        let wasDirectory = before.map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
+        let below = wasDirectory ? try Self.openReadable(name, in: lower) : nil
+        defer { below?.closeQuietly() }
+        try compareOverlay(upper: directory, lower: below, at: here)
+        if let below, Overlays.isOpaque(directory) { try addDeletions(of: below, notIn: directory, at: here) }
+        insertDirectory(here, at: position, status, before)
+    }
+
+    /// Lists a directory before what is in it, if anything about it is worth saying.
+    private mutating func insertDirectory(
+        _ path: String, at position: Int, _ status: FileStatus, _ before: FileStatus?
+    ) {
+        let hasChanges = changes.count > position
+        guard let before else {
+            let isMadeForMount = mountPoints.contains { $0 == path || $0.hasPrefix("\(path)/") }
+            if hasChanges || !isMadeForMount { changes.insert(LayerChange(.added, path), at: position) }
+            return
+        }
+        let isSame =
+            before.st_mode == status.st_mode && before.st_uid == status.st_uid && before.st_gid == status.st_gid
+        if hasChanges || !isSame { changes.insert(LayerChange(.changed, path), at: position) }
+    }
+
+    private mutating func addDeletions(
+        of lower: FileDescriptor, notIn upper: FileDescriptor, at path: String
+    ) throws(SystemCallError) {
+        for name in try lower.entries().sorted() where !upper.has(name) {
+            changes.append(LayerChange(.deleted, "\(path)/\(name)"))
+        }
+    }
+
+    /// Compares a copy of a root with the original.
+    mutating func compareCopy(
+        _ copy: FileDescriptor, original: FileDescriptor, at path: String
+    ) throws(SystemCallError) {
+        let names = Set(try copy.entries()).union(try original.entries())
+        for name in names.sorted() {
+            let here = path == "/" ? "/\(name)" : "\(path)/\(name)"
+            let after = try Self.status(of: name, in: copy)
+            let before = try Self.status(of: name, in: original)
+            switch (before, after) {
+            case (nil, nil): continue
+            case (_?, nil): changes.append(LayerChange(.deleted, here))
+            case (nil, let after?): try addAll(name, here, after, in: copy)
+            case (let before?, let after?): try compare(name, here, (copy, after), (original, before))
+            }
+        }
+    }
+
+    private mutating func addAll(
+        _ name: String, _ here: String, _ status: FileStatus, in parent: FileDescriptor
+    ) throws(SystemCallError) {
+        let position = changes.count
+        let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+        if isDirectory {
+            let directory = try parent.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            defer { directory.closeQuietly() }
+            for child in try directory.entries().sorted() {
+                let status = try directory.status(of: child, flags: AT_SYMLINK_NOFOLLOW)
+                try addAll(child, "\(here)/\(child)", status, in: directory)
+            }
+        }
+        let isMadeForMount = mountPoints.contains { $0 == here || (isDirectory && $0.hasPrefix("\(here)/")) }
+        if changes.count > position || !isMadeForMount { changes.insert(LayerChange(.added, here), at: position) }
+    }
+
+    private mutating func compare(
+        _ name: String, _ here: String, _ copy: (parent: FileDescriptor, status: FileStatus),
+        _ original: (parent: FileDescriptor, status: FileStatus)
+    ) throws(SystemCallError) {
+        let (after, before) = (copy.status, original.status)
+        let position = changes.count
+        let areDirectories = after.st_mode & S_IFMT == S_IFDIR && before.st_mode & S_IFMT == S_IFDIR
+        if areDirectories {
+            let one = try copy.parent.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            defer { one.closeQuietly() }
+            let other = try original.parent.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            defer { other.closeQuietly() }
+            try compareCopy(one, original: other, at: here)
+        }
+        let sameContent =
+            areDirectories
+            || (after.st_size == before.st_size && after.st_mtim.tv_sec == before.st_mtim.tv_sec
+                && after.st_mtim.tv_nsec == before.st_mtim.tv_nsec && after.st_rdev == before.st_rdev)
+        let isSame =
+            sameContent && after.st_mode == before.st_mode && after.st_uid == before.st_uid
+            && after.st_gid == before.st_gid
+        if !isSame || changes.count > position { changes.insert(LayerChange(.changed, here), at: position) }
+    }
+
+    /// - Returns: `nil` for a directory that may not be read: what is in it could not be changed either.
+    private static func openReadable(
+        _ name: String, in directory: FileDescriptor?
+    ) throws(SystemCallError) -> FileDescriptor? {
+        do {
+            return try directory?.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        } catch  where error.errno == .permissionDenied {
+            return nil
+        }
+    }
+
+    private static func status(
+        of name: String, in directory: FileDescriptor?
+    ) throws(SystemCallError) -> FileStatus? {
+        guard let directory else { return nil }
+        do {
+            return try directory.status(of: name, flags: AT_SYMLINK_NOFOLLOW)
+        } catch  where error.errno == .noSuchFileOrDirectory || error.errno == .permissionDenied {
+            return nil
+        }
+    }
+
+    private static func isWhiteout(
+        _ name: String, _ status: FileStatus, in directory: FileDescriptor
+    ) throws(SystemCallError) -> Bool {
+        if status.st_mode & S_IFMT == S_IFCHR { return status.st_rdev == 0 }
+        guard status.st_mode & S_IFMT == S_IFREG, status.st_size == 0 else { return false }
+        let file = try directory.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+        defer { file.closeQuietly() }
+        return Overlays.isWhiteout(file)
+    }
+}
+
+/// The marks that overlayfs leaves in an upper directory, in `trusted.` attributes or, in user namespaces, `user.` ones.
+///
+/// - Note: the kernel's filesystems/overlayfs.rst, "whiteouts and opaque directories".
+enum Overlays {
+    static func isOpaque(_ directory: FileDescriptor) -> Bool {
+        attribute("opaque", of: directory).map { $0 == [UInt8(ascii: "y")] } ?? false
+    }
+
+    static func isWhiteout(_ file: FileDescriptor) -> Bool { attribute("whiteout", of: file) != nil }
+
+    private static func attribute(_ name: String, of file: FileDescriptor) -> [UInt8]? {
+        for space in ["trusted", "user"] {
+            var value = [UInt8](repeating: 0, count: 16)
+            let length = fgetxattr(file.rawValue, "\(space).overlay.\(name)", &value, value.count)
+            if length >= 0 { return Array(value[..<length]) }
+        }
+        return nil
+    }
+}
