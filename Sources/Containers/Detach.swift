@@ -8,16 +8,17 @@ extension ContainerStore {
     /// Makes a container and starts it under a supervisor of its own.
     ///
     /// - Parameters:
+    ///   - outlivesClient: Whether the container goes on when the client is gone.
     ///   - client: This process' end of a connection that the container is to end with, given its other end here.
     /// - Returns: The container's ID, once its command runs.
     public static func runDetached(
-        _ config: ContainerConfig, client: FileDescriptor? = nil, cidfile: String? = nil
+        _ config: ContainerConfig, client: FileDescriptor? = nil, outlivesClient: Bool = false, cidfile: String? = nil
     ) throws -> String {
         try inSupervisor(keepsStreams: (config.log.driver == .passthrough), client: client) { started in
             let store = try ContainerStore()
             let new = try store.make(config)
             try new.writeCidfile(cidfile)
-            let supervisor = try store.supervise(new, attachment: attachment(config, client))
+            let supervisor = try store.supervise(new, attachment: attachment(config, client, outlivesClient))
             supervisor.onStarted = { started(new.container.id) }
             _ = try supervisor.run(removeIfNotStarted: true)
         }
@@ -32,14 +33,16 @@ extension ContainerStore {
         _ = try Self.inSupervisor(keepsStreams: false, client: client) { started in
             let store = try ContainerStore(path: path)
             let container = try store.open(id: id)
-            let supervisor = try store.supervise(container, attachment: Self.attachment(config, client))
+            let supervisor = try store.supervise(container, attachment: Self.attachment(config, client, true))
             supervisor.onStarted = { started(id) }
             _ = try supervisor.run(removeIfNotStarted: false)
         }
     }
 
-    private static func attachment(_ config: ContainerConfig, _ client: FileDescriptor?) -> Supervisor.Attachment {
-        if let client { return .client(client) }
+    private static func attachment(
+        _ config: ContainerConfig, _ client: FileDescriptor?, _ outlivesClient: Bool
+    ) -> Supervisor.Attachment {
+        if let client { return .client(client, outlived: outlivesClient) }
         return (config.log.driver == .passthrough) ? .inherited : .none
     }
 

@@ -18,8 +18,10 @@ public final class Supervisor {
         case inherited
         /// This process copies them from and to its own.
         case relayed
-        /// A client takes them, over a connected socket, and the container is to end with it.
-        case client(FileDescriptor)
+        /// A client takes them, over a connected socket.
+        ///
+        /// - Parameter outlived: Whether the container goes on when the client is gone, rather than ending with it.
+        case client(FileDescriptor, outlived: Bool)
 
         /// Whether the command that started the container waits for it in this very process.
         var isForeground: Bool {
@@ -303,7 +305,9 @@ extension Supervisor {
     private func makeStreams(_ start: ContainerStart.Started) throws -> SupervisedStreams {
         if attachServer == nil, !start.streams.areInherited {
             attachServer = try AttachServer(in: container.directory, loop: loop)
-            if case .client(let socket) = attachment { attachServer?.adopt(socket, isOwner: true) }
+            if case .client(let socket, let outlived) = attachment {
+                attachServer?.adopt(socket, isOwner: !outlived)
+            }
         }
         let streams = try SupervisedStreams(
             start.streams, log: makeLog(), server: attachServer, relays: relays, loop: loop)

@@ -26,9 +26,7 @@ enum RunCommand {
             print(try ContainerStore.runDetached(request.config, cidfile: request.cidfile))
             return 0
         }
-        if request.config.tty {
-            return try TerminalRun(request).run()
-        }
+        if request.config.tty || !request.signalProxy { return try AttachedRun.run(request) }
         let config = request.config
         let sharesStreams = config.log.driver == .passthrough || (config.removeAtEnd && !config.log.isExplicit)
         return try store.runInForeground(config, cidfile: request.cidfile, sharesStreams: sharesStreams)
