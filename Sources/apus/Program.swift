@@ -15,6 +15,8 @@ enum Program {
         signal(SIGPIPE, SIG_DFL)
         do {
             return try dispatch(arguments)
+        } catch let exit as ExitCode {
+            return exit.rawValue
         } catch {
             return report(error)
         }
