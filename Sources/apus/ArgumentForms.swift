@@ -97,6 +97,11 @@ struct CommandDescription: Decodable {
         let name: String
     }
 
+    struct CompletionKind: Decodable {
+        struct Command: Decodable { let command: String }
+        let shellCommand: Command?
+    }
+
     struct Argument: Decodable {
         /// `positional`, `option` or `flag`.
         let kind: String
@@ -106,14 +111,10 @@ struct CommandDescription: Decodable {
         let parsingStrategy: String?
         let names: [Name]?
         let valueName: String?
-        let defaultValue: String?
+        let completionKind: CompletionKind?
         let abstract: String?
     }
 
-    let commandName: String
-    let shouldDisplay: Bool?
-    let abstract: String?
-    let discussion: String?
     let arguments: [Argument]?
 
     private struct Tool: Decodable { let command: CommandDescription }

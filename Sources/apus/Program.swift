@@ -36,6 +36,9 @@ enum Program {
         // The hot path: the whole of such a run takes less time than ArgumentParser's look at its options.
         case "run", "create", "exec": return try ProcessCommands.run(name, Array(words))
         case "help": return try help(words)
+        case "__complete":
+            Output.write(Completion(Array(words)).text)
+            return try Output.finish()
         default: return try runCommand(name, Array(words))
         }
     }

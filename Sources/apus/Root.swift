@@ -11,6 +11,7 @@ struct Root: ParsableCommand {
             --root DIR, or the environment variable APUS_ROOT, says where containers are kept: by default
             /var/lib/apus for root and ~/.local/share/apus for others. --version prints the version.
             """,
+        subcommands: [GenerateManual.self],
         groupedSubcommands: [
             CommandGroup(
                 name: "Life of a container",
