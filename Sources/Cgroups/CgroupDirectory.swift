@@ -109,6 +109,13 @@ final class CgroupDirectory: Sendable {
         return pids
     }
 
+    /// How many threads are in this cgroup v1 and below it.
+    func threads() throws(SystemCallError) -> Int {
+        var count = try readIfThere("tasks")?.utf8.split(separator: UInt8(ascii: "\n")).count ?? 0
+        for child in try children() { count += try Self.ifThere(path + "/" + child)?.threads() ?? 0 }
+        return count
+    }
+
     /// Removes the cgroup at `path` and those below it, deepest first.
     ///
     /// - Throws: `EBUSY` while a process is in one of them.

@@ -12,8 +12,9 @@ final class CgroupV1: Cgroup {
     private let parent: String?
     private let directories: Mutex<[String: CgroupDirectory]>
 
-    /// What every container has: for its statistics, to be paused and to be ended without a race.
-    private static let usual: [Controller] = [.memory, .pids, .freezer, .cpuacct]
+    /// What every container has: for its statistics, to be paused and to be ended without a race. Each costs a run
+    /// about 0.06 ms; the freezer can count the processes too.
+    private static let usual: [Controller] = [.memory, .freezer, .cpuacct]
 
     private init(id: String, parent: String?, directories: [String: CgroupDirectory]) {
         self.id = id
@@ -214,15 +215,18 @@ final class CgroupV1: Cgroup {
             statistics.cpu = try CgroupStatistics.CPU(v1: accounting, limits: directory(of: .cpu, making: false))
         }
         statistics.memory = try directory(of: .memory, making: false).flatMap(CgroupStatistics.Memory.init(v1:))
-        statistics.pids = try directory(of: .pids, making: false).flatMap(CgroupStatistics.Pids.init)
+        statistics.pids =
+            try directory(of: .pids, making: false).flatMap(CgroupStatistics.Pids.init)
+            ?? listing().map { CgroupStatistics.Pids(current: UInt64(try $0.threads())) }
         statistics.io = try directory(of: .blkio, making: false).flatMap(CgroupStatistics.IO.init(v1:))
         return statistics
     }
 
-    func processes() throws -> [pid_t] {
-        // All hierarchies have the same ones; the freezer's is there where any is.
-        let listing = try directory(of: .freezer, making: false) ?? directories.withLock { $0.values.first }
-        return try listing?.processes() ?? []
+    func processes() throws -> [pid_t] { try listing()?.processes() ?? [] }
+
+    /// A directory that lists the processes: all hierarchies have the same ones.
+    private func listing() throws -> CgroupDirectory? {
+        try directory(of: .freezer, making: false) ?? directories.withLock { $0.values.first }
     }
 
     // MARK: stopping and ending

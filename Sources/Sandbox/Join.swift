@@ -36,16 +36,28 @@ public struct Join: Sendable {
         let (ours, theirs) = try step("exec", "socket") { () throws(SystemCallError) in try Channel.makePair() }
         defer { theirs.socket.closeQuietly() }
         do throws(Failure) {
+            let cgroupNamespace = try openCgroupNamespace(of: initProcess)
+            defer { cgroupNamespace?.closeQuietly() }
+            let processList = try openProcessList()
+            defer { processList?.closeQuietly() }
             // The container's processes must not look into this one, which holds descriptors of the host.
             try step("exec", "process") { () throws(SystemCallError) in try CurrentProcess.setDumpable(false) }
             try step("join", "the container's namespaces") { () throws(SystemCallError) in
-                try CurrentProcess.join(namespaces, of: initProcess.pidfd)
+                try CurrentProcess.join(namespaces.subtracting(.cgroup), of: initProcess.pidfd)
             }
             try becomeNamespaceRoot()
-            let process = try step("clone", "into the container") { () throws(SystemCallError) in
-                try Clone.clone(cgroup: cgroup.target)
+            var joinFiles = cgroup.joinFiles
+            var process: ProcessHandle?
+            do throws(SystemCallError) {
+                process = try Clone.clone(cgroup: cgroup.target)
+            } catch {
+                guard error.errno == .permissionDenied, let processList else {
+                    throw Failure("clone", "into the container", error)
+                }
+                joinFiles = [processList]
+                process = try step("clone", "into the container") { () throws(SystemCallError) in try Clone.clone() }
             }
-            guard let process else { runCommand(theirs, closing: ours) }
+            guard let process else { runCommand(theirs, closing: ours, joinFiles, cgroupNamespace) }
             return Launch(process: process, channel: ours, mappings: ([], []))
         } catch {
             ours.socket.closeQuietly()
@@ -57,6 +69,24 @@ public struct Join: Sendable {
     private var namespaces: Namespaces {
         (spec.linux?.namespaces ?? []).reduce(into: []) { all, namespace in
             all.formUnion(Namespaces(namespace.type))
+        }
+    }
+
+    /// The new process alone joins this one, once it is in the container's cgroup: the kernel moves and clones no
+    /// process into a cgroup from one that its cgroup namespace does not show.
+    private func openCgroupNamespace(of initProcess: ProcessHandle) throws(Failure) -> FileDescriptor? {
+        guard namespaces.contains(.cgroup) else { return nil }
+        return try step("exec", "cgroup namespace") { () throws(SystemCallError) in
+            try FileDescriptor.workingDirectory.open("/proc/\(initProcess.pid)/ns/cgroup")
+        }
+    }
+
+    /// The other way into a cgroup v2, for a user namespace whose root is nobody that may write there: who opened this
+    /// file is asked, not who writes to it. Slower, since the kernel waits for every processor.
+    private func openProcessList() throws(Failure) -> FileDescriptor? {
+        guard let target = cgroup.target, ownsUserNamespace else { return nil }
+        return try step("exec", "cgroup.procs") { () throws(SystemCallError) in
+            try target.open("cgroup.procs", O_WRONLY)
         }
     }
 
@@ -76,11 +106,18 @@ public struct Join: Sendable {
         }
     }
 
-    private func runCommand(_ channel: Channel, closing ours: Channel) -> Never {
+    private func runCommand(
+        _ channel: Channel, closing ours: Channel, _ joinFiles: [FileDescriptor], _ cgroupNamespace: FileDescriptor?
+    ) -> Never {
         ours.socket.closeQuietly()
         do throws(Failure) {
-            for file in cgroup.joinFiles {
+            for file in joinFiles {
                 try step("join cgroup", "") { () throws(SystemCallError) in try file.writeFully("0".utf8) }
+            }
+            if let cgroupNamespace {
+                try step("join", "the container's cgroup namespace") { () throws(SystemCallError) in
+                    try CurrentProcess.join(.cgroup, file: cgroupNamespace, named: "cgroup")
+                }
             }
             try CommandStart(
                 process: process, seccomp: seccomp, streams: streams, channel: channel,

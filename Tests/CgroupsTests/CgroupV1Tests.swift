@@ -11,7 +11,7 @@ extension KernelTests {
         @Test func `a cgroup without limits has the usual hierarchies and leaves none behind`() throws {
             let test = try TestCgroup()
             let paths = test.cgroup.record.directories
-            #expect(Set(["memory", "pids", "freezer"]).isSubset(of: Set(paths.keys)))
+            #expect(Set(["memory", "freezer"]).isSubset(of: Set(paths.keys)))
             #expect(test.limits == [])
             try test.cgroup.remove()
             #expect(paths.values.allSatisfy { access($0, F_OK) != 0 })
