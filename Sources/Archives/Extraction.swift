@@ -37,7 +37,8 @@ public struct Extraction: ~Copyable {
 
     /// The first entry, by which its receiver decides where everything goes.
     public struct Head: Sendable {
-        public let name: String
+        /// In bytes, as they are in the archive.
+        public let name: [UInt8]
         public let isDirectory: Bool
     }
 
@@ -59,7 +60,7 @@ public struct Extraction: ~Copyable {
             let result = archive_read_next_header(input, &next)
             if result == ARCHIVE_EOF { break }
             guard !Archive.isBad(result), let entry = next else { throw Archive.failure("read archive", "", input) }
-            let name = archive_entry_pathname(entry).map { String(cString: $0) } ?? ""
+            let name = Archive.bytes(archive_entry_pathname(entry))
             let isDirectory = archive_entry_filetype(entry) == APUS_AE_IFDIR
             if names == nil { names = try place(Head(name: name, isDirectory: isDirectory)) }
             if let names { try extract(entry, name, names) }
@@ -68,11 +69,12 @@ public struct Extraction: ~Copyable {
         return archive_filter_bytes(input, 0)
     }
 
-    private func extract(_ entry: OpaquePointer, _ name: String, _ names: NameChange) throws(Failure) {
-        archive_entry_set_pathname(entry, names.apply(name))
+    private func extract(_ entry: OpaquePointer, _ name: [UInt8], _ names: NameChange) throws(Failure) {
+        Archive.withCString(names.apply(name)) { archive_entry_set_pathname(entry, $0) }
         if let target = archive_entry_hardlink(entry) {
-            archive_entry_set_hardlink(entry, names.apply(String(cString: target)))
+            Archive.withCString(names.apply(Archive.bytes(target))) { archive_entry_set_hardlink(entry, $0) }
         }
+        let name = String(decoding: name, as: UTF8.self)
         Self.keepHarmlessAttributes(entry)
         if !keepsOwners {
             // So that bits such as setuid, which hold for the owner, are kept.
@@ -128,32 +130,36 @@ public struct Extraction: ~Copyable {
 }
 
 /// What an archive's first name becomes, and with it all names below it.
+///
+/// Names are bytes, as they are to the kernel: what is no UTF-8 stays what it is.
 public struct NameChange: Sendable, Equatable {
-    private let old: String
-    private let new: String?
+    private let old: [UInt8]
+    private let new: [UInt8]?
 
     /// Nothing changes but that no name is absolute.
-    public static let none = NameChange(from: "", to: nil)
+    public static let none = NameChange(from: [], to: nil)
 
     /// - Parameter new: `nil` leaves names as they are.
-    public init(from old: String, to new: String?) {
+    public init(from old: [UInt8], to new: String?) {
         self.old = Self.trimmed(old)
-        self.new = new
+        self.new = new.map { Array($0.utf8) }
     }
 
     /// The name that `name` becomes.
-    public func apply(_ name: String) -> String {
+    public func apply(_ name: [UInt8]) -> [UInt8] {
         let name = Self.trimmed(name)
         guard let new else { return name }
         if name == old { return new }
-        return name.hasPrefix("\(old)/") ? "\(new)/\(name.dropFirst(old.count + 1))" : name
+        let isBelow = name.starts(with: old) && name[old.count] == Self.slash
+        return isBelow ? new + name[old.count...] : name
     }
 
+    private static let slash = UInt8(ascii: "/")
+
     /// Without slashes at either end; what is nothing then is the directory itself.
-    private static func trimmed(_ name: String) -> String {
-        var text = name[...]
-        while text.hasPrefix("/") { text.removeFirst() }
-        while text.hasSuffix("/") { text.removeLast() }
-        return text.isEmpty ? "." : String(text)
+    private static func trimmed(_ name: [UInt8]) -> [UInt8] {
+        var text = name.drop { $0 == slash }
+        while text.last == slash { text.removeLast() }
+        return text.isEmpty ? [UInt8(ascii: ".")] : Array(text)
     }
 }

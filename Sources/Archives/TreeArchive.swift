@@ -52,11 +52,14 @@ public struct TreeArchive: ~Copyable {
         defer { archive_entry_free(entry) }
         let result = archive_read_next_header2(disk, entry)
         if result == ARCHIVE_EOF { return false }
-        let path = archive_entry_pathname(entry).map { String(cString: $0) } ?? file
+        let bytes = Archive.bytes(archive_entry_pathname(entry))
+        let path = String(decoding: bytes, as: UTF8.self)
         if Archive.isBad(result) { throw Archive.failure("read", path, disk) }
         archive_read_disk_descend(disk)
         if archive_entry_filetype(entry) == APUS_AE_IFSOCK { return true }
-        archive_entry_set_pathname(entry, name + path.dropFirst(file.count))
+        Archive.withCString(Array(name.utf8) + bytes.dropFirst(file.utf8.count)) {
+            archive_entry_set_pathname(entry, $0)
+        }
         // Users and groups go by number: the other side has other names.
         archive_entry_set_uname(entry, nil)
         archive_entry_set_gname(entry, nil)

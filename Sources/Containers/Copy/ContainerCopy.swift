@@ -171,10 +171,10 @@ public struct ContainerCopy: Sendable {
         }
         defer { store.releaseAlive(container.id, alive) }
         let config = try container.loadConfig()
+        let spec = try container.makeSpec(config)
+        try container.writeHostFiles(config, spec)
         return try body(
-            .stopped(
-                root: try container.prepareRoot(config), mountPoint: container.mountPoint,
-                spec: try container.makeSpec(config)))
+            .stopped(root: try container.prepareRoot(config), mountPoint: container.mountPoint, spec: spec))
     }
 }
 

@@ -19,5 +19,15 @@ enum Archive {
         return Failure(step, subject, String(reason))
     }
 
+    /// The bytes of a C string; none of a null pointer.
+    static func bytes(_ text: UnsafePointer<CChar>?) -> [UInt8] {
+        text.map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
+    }
+
+    /// Calls `body` with `bytes` as a C string.
+    static func withCString(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> Void) {
+        (bytes + [0]).withUnsafeBytes { body($0.baseAddress!.assumingMemoryBound(to: CChar.self)) }
+    }
+
     static func isBad(_ result: CInt) -> Bool { result < ARCHIVE_WARN }
 }
