@@ -23,14 +23,16 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CCap", providers: [.apt(["libcap-dev"])]),
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev"])]),
 
         .target(name: "Linux", dependencies: ["CLinux", "CCap", "CSeccomp", system], swiftSettings: strict),
         .target(name: "OCI", swiftSettings: strict),
         .target(name: "Cgroups", dependencies: ["Linux", "OCI", "CLinux", system], swiftSettings: strict),
         .target(name: "Sandbox", dependencies: ["Linux", "OCI", "Cgroups", "CLinux", system], swiftSettings: strict),
+        .target(name: "Archives", dependencies: ["Linux", "CArchive", system], swiftSettings: strict),
         .target(
             name: "Containers",
-            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
+            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "CLinux", system],
             swiftSettings: strict),
         .target(name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "OCI"], swiftSettings: strict),
         // What commands print: values as JSON, as tables, and by Go templates.
@@ -42,8 +44,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
-            // lld, because gold warns of calls in glibc that only unused parts of Foundation make.
-            linkerSettings: [.unsafeFlags(["-static-executable", "-use-ld=lld"])]),
+            // lld, because gold warns of calls in glibc that only unused parts of Foundation make. Without the sections
+            // that nothing uses, because in libarchive those want libxml2 and nettle, for formats other than tar.
+            linkerSettings: [
+                .unsafeFlags(["-static-executable", "-use-ld=lld", "-Xlinker", "--gc-sections"])
+            ]),
 
         .testTarget(name: "LinuxTests", dependencies: ["Linux", system], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: strict),

@@ -30,7 +30,7 @@ extension Container {
             } catch {
                 throw Failure("diff", error.subject, error)
             }
-            return comparison.changes
+            return comparison.changes.sorted { $0.path < $1.path }
         }
     }
 
@@ -62,10 +62,11 @@ extension Container {
         guard here.has("\(layers)/upper") else { return }  // never mounted
         let upper = try here.open("\(layers)/upper", O_RDONLY | O_DIRECTORY)
         defer { upper.closeQuietly() }
-        if try upper.entries().isEmpty { return }
+        guard try !upper.entries().isEmpty else { return }
         let below = try openLower(lower)
         defer { below?.closeQuietly() }
         try comparison.compareOverlay(upper: upper, lower: below, at: path)
+        if path != "/" { comparison.markChanged(path) }
     }
 
     /// - Returns: `nil` for a directory that this user may not read: in the container nobody could change what is in it.

@@ -46,6 +46,11 @@ struct LayerComparison {
         }
     }
 
+    /// Lists the directory that a layer of its own lies over.
+    mutating func markChanged(_ path: String) {
+        changes.append(LayerChange(.changed, path))
+    }
+
     private mutating func compareOverlayEntry(
         _ name: String, _ here: String, _ upper: FileDescriptor, _ lower: FileDescriptor?
     ) throws(SystemCallError) {

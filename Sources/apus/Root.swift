@@ -24,7 +24,7 @@ struct Root: ParsableCommand {
                 name: "Inside and out",
                 subcommands: [
                     ExecStub.self, Attach.self, Logs.self, ListContainers.self, Inspect.self, Top.self, Stats.self,
-                    Diff.self, Port.self,
+                    Copy.self, Diff.self, Port.self,
                 ]),
             CommandGroup(name: "This machine", subcommands: [DoctorCommand.self, Info.self, Version.self]),
         ])
