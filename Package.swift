@@ -56,6 +56,7 @@ let package = Package(
             name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "OCI", "Linux"], swiftSettings: strict),
         .testTarget(name: "FormatsTests", dependencies: ["Formats", "Linux"], swiftSettings: strict),
         // The real executable against the real kernel.
-        .testTarget(name: "System", dependencies: [system], path: "Tests/System", swiftSettings: strict),
+        .testTarget(
+            name: "System", dependencies: ["Linux", "CLinux", system], path: "Tests/System", swiftSettings: strict),
     ]
 )
