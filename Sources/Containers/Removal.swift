@@ -45,7 +45,7 @@ extension ContainerStore {
     }
 
     /// The name that stands for `id`, for a container whose own record cannot say it.
-    private func nameOf(_ id: String) throws(Failure) -> String? {
+    func nameOf(_ id: String) throws(Failure) -> String? {
         do throws(SystemCallError) {
             let names = try directory.open("names", O_RDONLY | O_DIRECTORY)
             defer { names.closeQuietly() }
