@@ -38,6 +38,8 @@ public struct Exec {
     ///
     /// - Returns: The command's exit code.
     public func run() throws -> Int32 {
+        // Before there is a command that somebody could want to end: a signal waits until it can be passed on.
+        if !options.detach { try ExecSession.handledSignals.block() }
         let launch = try launch(streams: streams(), diesWithParent: !options.detach)
         let console = try launch.waitUntilRunning()
         if options.detach { return 0 }
@@ -83,7 +85,9 @@ public struct Exec {
             process.env?.removeAll { $0.hasPrefix("HOME=") }
         }
         if options.privileged {
-            let all = CapabilitySet.all.names
+            // Joining a user namespace gives all of them; otherwise nobody can give what he does not have.
+            let joinsUserNamespace = spec.linux?.namespaces?.contains { $0.type == .user } ?? false
+            let all = (joinsUserNamespace ? CapabilitySet.all : Capabilities.bounding()).names
             process.capabilities = .init(bounding: all, effective: all, permitted: all)
             process.noNewPrivileges = false
         }
@@ -120,11 +124,12 @@ private final class ExecSession {
         self.console = console
     }
 
+    /// All but the faults of this very process.
+    static let handledSignals = SignalSet.all.subtracting(
+        [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP].map { Signal(rawValue: $0) })
+
     func serve() throws -> Int32 {
-        let handled = SignalSet.all.subtracting(
-            [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP].map { Signal(rawValue: $0) })
-        try handled.block()
-        let signals = try SignalDescriptor(handled)
+        let signals = try SignalDescriptor(Self.handledSignals)
         loop.watch(signals.descriptor) { [unowned self] _ in
             while let arrival = try signals.next() { try take(arrival.signal.rawValue) }
         }

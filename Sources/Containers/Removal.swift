@@ -45,7 +45,7 @@ extension ContainerStore {
     }
 
     /// The name that stands for `id`, for a container whose own record cannot say it.
-    private func nameOf(_ id: String) throws(Failure) -> String? {
+    func nameOf(_ id: String) throws(Failure) -> String? {
         do throws(SystemCallError) {
             let names = try directory.open("names", O_RDONLY | O_DIRECTORY)
             defer { names.closeQuietly() }
@@ -61,9 +61,11 @@ extension Container {
     fileprivate func end() throws {
         do {
             try stop(signal: .kill, grace: 0)
-        } catch is Failure where directory.has("state.json") {
+        } catch is Failure {
             try AttachSocket.sendSignal(SIGKILL, in: directory)
-            try waitUntilUnsupervised()
+            if directory.has("state.json") { return try waitUntilUnsupervised() }
+            // Being made, or just being removed by another: a matter of milliseconds.
+            while !directory.has("state.json"), try isSupervised() { poll(nil, 0, 2) }
         }
     }
 }

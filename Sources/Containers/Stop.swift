@@ -18,7 +18,10 @@ extension Container {
         let state = try updateState { $0.stoppedByUser = true }
         if let process = try openProcess(of: state) {
             defer { process.pidfd.closeQuietly() }
-            try process.send(signal?.rawValue ?? config.stopSignal ?? SIGTERM)
+            let signal = signal?.rawValue ?? config.stopSignal ?? SIGTERM
+            // An init without a handler never sees the signal: waiting for it would be for nothing.
+            let isDeaf = process.ignoresAsInit(signal)
+            try process.send(isDeaf ? SIGKILL : signal)
             try thawIfPaused(state)
             if try !process.waitForEnd(seconds: seconds ?? config.stopTimeout ?? 10) { try process.send(SIGKILL) }
         } else {
@@ -62,7 +65,7 @@ extension ProcessHandle {
     /// - Parameter seconds: At most so long; -1 for ever.
     /// - Returns: Whether it has ended.
     func waitForEnd(seconds: Int) throws(SystemCallError) -> Bool {
-        let deadline = Clock.monotonic() + UInt64(max(0, seconds)) * 1_000_000_000
+        let deadline = Clock.monotonic() + UInt64(UInt32(clamping: seconds)) * 1_000_000_000
         while true {
             let now = Clock.monotonic()
             let left = now < deadline ? (deadline - now + 999_999) / 1_000_000 : 0

@@ -22,6 +22,8 @@ public struct HostFacts: Sendable {
     public var limitsSwap: Bool
     /// Whether there is a file at a path of the host, a dangling link included.
     public var exists: @Sendable (_ path: String) -> Bool
+    /// The names of the capabilities that root here can give at most: root of a container or a service may lack some.
+    public var grantableCapabilities: @Sendable () -> [String] = { SecuritySyntax.capabilities }
     /// The subordinate IDs of one of these owners: the first that has any.
     public var subordinateIDs: @Sendable (_ owners: [Owner]) throws(Failure) -> SubordinateRanges
     /// The devices at a path of the host: itself, or those of a directory.
@@ -80,11 +82,13 @@ public struct HostFacts: Sendable {
         id: String, containerDirectory: String, dataDirectory: String,
         namespace: @escaping @Sendable (String, Spec.NamespaceType) throws(Failure) -> String
     ) -> HostFacts {
-        HostFacts(
+        var facts = HostFacts(
             uid: geteuid(), gid: getegid(), isRoot: geteuid() == 0, id: id, containerDirectory: containerDirectory,
             dataDirectory: dataDirectory, hostName: machineName(), limitsSwap: kernelLimitsSwap(),
             exists: { FileDescriptor.workingDirectory.has($0) },
             subordinateIDs: readSubordinateIDs, devices: HostDevice.find, namespace: namespace)
+        facts.grantableCapabilities = { Capabilities.bounding().names }
+        return facts
     }
 
     /// The name of this machine, in the UTS namespace of this process.

@@ -25,12 +25,15 @@ extension SpecGeneration {
 
     private var grantedCapabilities: [String] {
         let (added, dropped) = (config.addedCapabilities, config.droppedCapabilities)
-        if config.privileged { return SecuritySyntax.capabilities }
-        if added.contains("ALL") {
-            return SecuritySyntax.capabilities.filter { !dropped.contains($0) }
-        }
+        if config.privileged { return everyCapability }
+        if added.contains("ALL") { return everyCapability.filter { !dropped.contains($0) } }
         let start = dropped.contains("ALL") ? [] : Self.defaultCapabilities.filter { !dropped.contains($0) }
         return start + SecuritySyntax.capabilities.filter { added.contains($0) && !start.contains($0) }
+    }
+
+    /// A new user namespace comes with all of them; otherwise nobody can give what he does not have.
+    private var everyCapability: [String] {
+        userNamespace == nil ? facts.grantableCapabilities() : SecuritySyntax.capabilities
     }
 
     private var isRootInside: Bool {
