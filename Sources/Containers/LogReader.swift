@@ -30,6 +30,9 @@ public struct LogReader {
                 "its log driver '\(config.log.driver.rawValue)' keeps none",
                 remedy: "run it with --log-driver json-file")
         }
+        if !container.directory.has("log"), case .running = try container.loadState().status {
+            throw Failure("read log", config.name ?? container.shortID, "its output goes to the command that runs it")
+        }
         self.container = container
         self.options = options
     }

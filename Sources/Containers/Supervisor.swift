@@ -310,7 +310,8 @@ extension Supervisor {
             }
         }
         let streams = try SupervisedStreams(
-            start.streams, log: makeLog(), server: attachServer, relays: relays, loop: loop)
+            start.streams, log: start.streams.areInherited ? nil : makeLog(), server: attachServer, relays: relays,
+            loop: loop)
         attachServer?.onSignal = { [unowned self] in try initProcess?.send($0) }
         attachServer?.onOwnerGone = { [unowned self] in
             reason = .ownerGone

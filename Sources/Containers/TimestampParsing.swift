@@ -91,7 +91,7 @@ private struct DigitScanner {
         guard !digits.isEmpty else { return nil }
         rest = rest[digits.endIndex...]
         let nine = digits.prefix(9).reduce(UInt64(0)) { $0 * 10 + UInt64($1 - 0x30) }
-        return (digits.count..<9).reduce(nine) { number, _ in number * 10 }
+        return (min(digits.count, 9)..<9).reduce(nine) { number, _ in number * 10 }
     }
 
     /// What is left: a time zone or nothing.

@@ -8,7 +8,7 @@ struct Root: ParsableCommand {
         abstract: "Run containers: no daemon, no server, nothing left standing",
         usage: "apus [--root DIR] COMMAND [OPTIONS] [ARGUMENTS]",
         discussion: """
-            --root DIR, or the environment variable APUS_ROOT, says where containers are kept: by default
+            --root DIR, or the environment variable APUS_ROOT, says where containers are kept: by default \
             /var/lib/apus for root and ~/.local/share/apus for others. --version prints the version.
             """,
         subcommands: [GenerateManual.self],
