@@ -19,6 +19,15 @@ public struct Container: Sendable {
     /// The container's directory.
     public var path: String { "\(store.path)/containers/\(id)" }
 
+    /// The directory of what ends with the boot: the files that it finds in /etc.
+    public var livePath: String { "\(store.livePath)/containers/\(id)" }
+
+    /// Opens that directory, and makes it when it is missing.
+    func openLiveDirectory() throws(SystemCallError) -> FileDescriptor {
+        try store.live.makeDirectory("containers/\(id)", mode: 0o711)
+        return try store.live.open("containers/\(id)", O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+    }
+
     /// Where its log is.
     public var logPath: String { "\(path)/log" }
 
@@ -115,7 +124,7 @@ public struct Container: Sendable {
     /// Whether a supervisor has it now.
     public func isSupervised() throws(Failure) -> Bool {
         do throws(SystemCallError) {
-            let file = try store.directory.open("alive/\(id)", O_RDONLY | O_NOFOLLOW)
+            let file = try store.live.open("alive/\(id)", O_RDONLY | O_NOFOLLOW)
             defer { file.closeQuietly() }
             return try !file.lock(exclusive: false, wait: false)
         } catch  where error.errno == .noSuchFileOrDirectory {
@@ -128,7 +137,7 @@ public struct Container: Sendable {
     /// Waits until no supervisor has it.
     public func waitUntilUnsupervised() throws(Failure) {
         do throws(SystemCallError) {
-            let file = try store.directory.open("alive/\(id)", O_RDONLY | O_NOFOLLOW)
+            let file = try store.live.open("alive/\(id)", O_RDONLY | O_NOFOLLOW)
             defer { file.closeQuietly() }
             _ = try file.lock(exclusive: false, wait: true)
         } catch  where error.errno == .noSuchFileOrDirectory {
@@ -161,6 +170,7 @@ public struct Container: Sendable {
         do throws(SystemCallError) {
             if let name { try store.release(name, of: id) }
             // First out of sight, so that a removal that is cut short is not taken for a container.
+            if store.livePath != store.path { try store.live.removeTree("containers/\(id)") }
             try store.directory.removeTree("containers/\(id)")
         } catch {
             throw Failure("remove container", shortID, error)

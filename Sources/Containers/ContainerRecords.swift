@@ -11,7 +11,7 @@ extension Container {
     /// The Spec of the container's next start.
     func makeSpec(_ config: ContainerConfig) throws(Failure) -> Spec {
         let store = store
-        let facts = HostFacts.current(id: id, containerDirectory: path, dataDirectory: store.path) {
+        let facts = HostFacts.current(id: id, containerDirectory: livePath, dataDirectory: store.path) {
             (other, type) throws(Failure) in try store.namespacePath(of: other, type)
         }
         var spec = try Containers.makeSpec(config, facts: facts)
@@ -34,15 +34,17 @@ extension Container {
             config, host: config.network == .none ? "" : try machineFile("/etc/resolv.conf"))
         do throws(SystemCallError) {
             // Written anew at each start, in place: a running container sees them through a bind mount.
-            try write(hosts, to: "hosts")
-            try write(resolver, to: "resolv.conf")
-            try write("\(hostname)\n", to: "hostname")
+            let directory = try openLiveDirectory()
+            defer { directory.closeQuietly() }
+            try Self.write(hosts, to: "hosts", in: directory)
+            try Self.write(resolver, to: "resolv.conf", in: directory)
+            try Self.write("\(hostname)\n", to: "hostname", in: directory)
         } catch {
             throw Failure("write", path, error)
         }
     }
 
-    private func write(_ text: String, to name: String) throws(SystemCallError) {
+    private static func write(_ text: String, to name: String, in directory: FileDescriptor) throws(SystemCallError) {
         let file = try directory.open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o644)
         defer { file.closeQuietly() }
         try check("fchmod", "'\(name)'") { fchmod(file.rawValue, 0o644) }

@@ -6,13 +6,23 @@ import SystemPackage
 
 /// All containers of one user: a directory with one directory a container, and no index that could go stale.
 ///
-///     <data>/containers/<id>/   config.json spec.json state.json log attach.sock upper/ work/ …
-///     <data>/alive/<id>         locked by whoever starts or supervises the container, and only then there
-///     <data>/names/<name>       holds the ID that the name stands for
+///     <data>/containers/<id>/     config.json spec.json state.json log attach.sock layers/ …
+///     <data>/names/<name>         a symlink to the ID that the name stands for
+///     <live>/alive/<id>           locked by whoever starts or supervises the container, and only then there
+///     <live>/containers/<id>/     hosts hostname resolv.conf
+///
+/// What ends with the boot is in memory for root, below /run/apus; an ordinary user has no such place that is the same
+/// from a login, su, cron and a batch job, so there both are the data directory.
 public struct ContainerStore: Sendable {
     /// The data directory.
     public let path: String
     let directory: FileDescriptor
+    /// Where what ends with the boot is kept.
+    let livePath: String
+    let live: FileDescriptor
+
+    private static let rootsPath = "/var/lib/apus"
+    private static let rootsLivePath = "/run/apus"
 
     /// Opens the data directory, and makes it when it is missing.
     ///
@@ -21,23 +31,46 @@ public struct ContainerStore: Sendable {
         let path = if let path { path } else { try Self.defaultPath() }
         guard path.hasPrefix("/") else { throw Failure("open data directory", path, "is not an absolute path") }
         self.path = path
+        livePath = path == Self.rootsPath ? Self.rootsLivePath : path
         do throws(SystemCallError) {
-            directory = try Self.open(path)
+            if livePath == path {
+                directory = try Self.open(path, ["containers", "names", "alive"]).directory
+                live = directory
+                return
+            }
+            directory = try Self.open(path, ["containers", "names"]).directory
+            let isNewBoot: Bool
+            (live, isNewBoot) = try Self.open(livePath, ["containers", "alive"])
+            if isNewBoot { try markInterrupted() }
         } catch {
             throw Failure("open data directory", path, error, remedy: "choose another with --root or APUS_ROOT")
         }
     }
 
-    private static func open(_ path: String) throws(SystemCallError) -> FileDescriptor {
+    /// Opens a directory, and makes it with those in it when the last of them is missing.
+    ///
+    /// - Returns: And whether it was made now.
+    private static func open(
+        _ path: String, _ names: [String]
+    ) throws(SystemCallError) -> (directory: FileDescriptor, isNew: Bool) {
         let here = FileDescriptor.workingDirectory
-        if let directory = try? here.open("\(path)/alive", O_PATH) {  // `try?`: what is missing is made below
+        if let directory = try? here.open(path, O_RDONLY | O_DIRECTORY) {  // `try?`: what is missing is made below
+            if directory.has(names[names.count - 1]) { return (directory, false) }
             directory.closeQuietly()
-            return try here.open(path, O_RDONLY | O_DIRECTORY)
         }
         try here.makeDirectories(path, mode: 0o711)
         let directory = try here.open(path, O_RDONLY | O_DIRECTORY)
-        for name in ["containers", "names", "alive"] { try directory.makeDirectory(name, mode: 0o711) }
-        return directory
+        for name in names { try directory.makeDirectory(name, mode: 0o711) }
+        return (directory, true)
+    }
+
+    /// After a restart of the machine no container is alive, whatever its record says: the next sweep finds each.
+    private func markInterrupted() throws(SystemCallError) {
+        let containers = try directory.open("containers", O_RDONLY | O_DIRECTORY)
+        defer { containers.closeQuietly() }
+        for id in try containers.entries() where Self.isID(id) {
+            try live.open("alive/\(id)", O_WRONLY | O_CREAT | O_NOFOLLOW).closeQuietly()
+        }
     }
 
     /// `/var/lib/apus` for root, `~/.local/share/apus` for others.
@@ -46,7 +79,7 @@ public struct ContainerStore: Sendable {
     /// batch job, and one user's containers must be the same from everywhere.
     public static func defaultPath() throws(Failure) -> String {
         if let root = environment("APUS_ROOT") { return root }
-        if geteuid() == 0 && !isMappedRoot { return "/var/lib/apus" }
+        if geteuid() == 0 && !isMappedRoot { return rootsPath }
         if let data = environment("XDG_DATA_HOME"), data.hasPrefix("/") { return "\(data)/apus" }
         guard let home = environment("HOME") ?? homeOfUser() else {
             throw Failure("open data directory", "", "this user has no home directory", remedy: "set HOME or APUS_ROOT")
@@ -89,7 +122,7 @@ public struct ContainerStore: Sendable {
     /// The states of those that somebody supervises: costs nothing for all the others that exist.
     public func supervisedStates() throws(Failure) -> (found: [ContainerState], damaged: [Failure]) {
         do throws(SystemCallError) {
-            let alive = try directory.open("alive", O_RDONLY | O_DIRECTORY)
+            let alive = try live.open("alive", O_RDONLY | O_DIRECTORY)
             defer { alive.closeQuietly() }
             return states(of: try alive.entries().filter(Self.isID))
         } catch {
@@ -168,10 +201,8 @@ public struct ContainerStore: Sendable {
 
     /// The ID that `name` stands for, whether or not that container exists.
     func idNamed(_ name: String) -> String? {
-        // `try?`: a name that nobody has is no error here
-        guard let bytes = try? directory.contents(of: "names/\(name)", limit: 64) else { return nil }
-        let id = String(decoding: bytes, as: UTF8.self)
-        return Self.isID(id) ? id : nil
+        guard let id = directory.linkTarget(of: "names/\(name)"), Self.isID(id) else { return nil }
+        return id
     }
 
     /// Gives `name` to a container whose directory exists.
@@ -203,21 +234,12 @@ public struct ContainerStore: Sendable {
         }
     }
 
+    /// A symlink appears with its content and in one call: nobody ever reads half a name.
     private func claim(_ name: String, for id: String) throws(SystemCallError) -> Bool {
         do {
-            let temporary = "names/.\(id)"
-            let file = try directory.open(temporary, O_WRONLY | O_CREAT | O_TRUNC)
-            defer {
-                file.closeQuietly()
-                unlinkat(directory.rawValue, temporary, 0)
-            }
-            try file.writeFully(id.utf8)
-            // The name appears with its content: nobody ever reads an empty one.
-            try check("link", "'\(name)'") {
-                linkat(directory.rawValue, temporary, directory.rawValue, "names/\(name)", 0)
-            }
+            try check("symlink", "'names/\(name)'") { symlinkat(id, directory.rawValue, "names/\(name)") }
             return true
-        } catch  where error.errno == .fileExists {
+        } catch where error.errno == .fileExists {
             return false
         }
     }
@@ -244,7 +266,7 @@ public struct ContainerStore: Sendable {
     /// - Returns: The locked file, or `nil` if another process has it and `wait` is false.
     func lockAlive(_ id: String, wait: Bool) throws(SystemCallError) -> FileDescriptor? {
         while true {
-            let file = try directory.open("alive/\(id)", O_RDWR | O_CREAT | O_NOFOLLOW)
+            let file = try live.open("alive/\(id)", O_RDWR | O_CREAT | O_NOFOLLOW)
             guard try file.lock(wait: wait) else {
                 file.closeQuietly()
                 return nil
@@ -257,7 +279,7 @@ public struct ContainerStore: Sendable {
 
     /// Removes the mark of `lockAlive` and lets go of its lock.
     func releaseAlive(_ id: String, _ file: FileDescriptor) {
-        unlinkat(directory.rawValue, "alive/\(id)", 0)
+        unlinkat(live.rawValue, "alive/\(id)", 0)
         file.closeQuietly()
     }
 
@@ -269,7 +291,7 @@ public struct ContainerStore: Sendable {
     public func sweep() -> [Failure] {
         var problems: [Failure] = []
         do throws(SystemCallError) {
-            let alive = try directory.open("alive", O_RDONLY | O_DIRECTORY)
+            let alive = try live.open("alive", O_RDONLY | O_DIRECTORY)
             defer { alive.closeQuietly() }
             for id in try alive.entries() where Self.isID(id) {
                 guard let lock = try lockIfAbandoned(id) else { continue }
@@ -290,7 +312,7 @@ public struct ContainerStore: Sendable {
     private func lockIfAbandoned(_ id: String) throws(SystemCallError) -> FileDescriptor? {
         let file: FileDescriptor
         do {
-            file = try directory.open("alive/\(id)", O_RDWR | O_NOFOLLOW)
+            file = try live.open("alive/\(id)", O_RDWR | O_NOFOLLOW)
         } catch  where error.errno == .noSuchFileOrDirectory {
             return nil
         }

@@ -19,7 +19,8 @@ final class EventLoop {
         let handler: () throws -> Void
     }
 
-    private var watches: [Int32: Watch] = [:]
+    // A handful: a search among them costs less than a dictionary's first use does.
+    private var watches: [Watch] = []
     private var timers: [Timer] = []
     private var nextTimer = 0
     private var stopped = false
@@ -29,12 +30,17 @@ final class EventLoop {
 
     /// Calls `handler` whenever `descriptor` is ready for `events`, or has an error or a hangup.
     func watch(_ descriptor: FileDescriptor, _ events: Int32 = POLLIN, _ handler: @escaping (Int16) throws -> Void) {
-        watches[descriptor.rawValue] = Watch(descriptor: descriptor, events: Int16(events), handler: handler)
+        let watch = Watch(descriptor: descriptor, events: Int16(events), handler: handler)
+        if let index = watches.firstIndex(where: { $0.descriptor == descriptor }) {
+            watches[index] = watch
+        } else {
+            watches.append(watch)
+        }
     }
 
     /// Forgets a descriptor, which its owner may close then.
     func unwatch(_ descriptor: FileDescriptor) {
-        watches[descriptor.rawValue] = nil
+        watches.removeAll { $0.descriptor == descriptor }
     }
 
     /// Calls `handler` once, `delay` nanoseconds from now.
@@ -74,7 +80,7 @@ final class EventLoop {
 
     @discardableResult
     private func turn(timeout: CInt) throws -> Bool {
-        var entries = watches.values.map { pollfd(fd: $0.descriptor.rawValue, events: $0.events, revents: 0) }
+        var entries = watches.map { pollfd(fd: $0.descriptor.rawValue, events: $0.events, revents: 0) }
         let wait = timeout == 0 ? 0 : millisecondsToNextTimer()
         if trimsMemory {
             trimsMemory = false
@@ -87,7 +93,7 @@ final class EventLoop {
         if ready > 0 {
             for entry in entries where entry.revents != 0 {
                 // An earlier handler of this turn may have removed it.
-                try watches[entry.fd]?.handler(entry.revents)
+                try watches.first { $0.descriptor.rawValue == entry.fd }?.handler(entry.revents)
             }
         }
         try runDueTimers()

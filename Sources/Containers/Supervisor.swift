@@ -159,12 +159,12 @@ public final class Supervisor {
     }
 
     private func collect(
-        _ start: ContainerStart.Started, _ started: Timestamp, _ streams: SupervisedStreams
+        _ start: ContainerStart.Started, _ started: Timestamp, _ streams: SupervisedStreams?
     ) throws -> ContainerState.Ending {
         let status = try start.process.reap() ?? .exited(code: 255)
         // The last process of a PID namespace takes all others along; without one, the cgroup finds them.
         if !start.spec.hasOwnPIDNamespace { try cgroup?.kill() }
-        try streams.drain()
+        try streams?.drain()
         // `try?`: a count that cannot be read any more is reported as none
         let oomKills = (try? cgroup?.oomKills()) ?? 0
         try cgroup?.remove()
@@ -302,16 +302,17 @@ extension Supervisor {
         return .pipes(withInput: config.interactive)
     }
 
-    private func makeStreams(_ start: ContainerStart.Started) throws -> SupervisedStreams {
-        if attachServer == nil, !start.streams.areInherited {
+    /// - Returns: `nil` where the container has this process' own streams.
+    private func makeStreams(_ start: ContainerStart.Started) throws -> SupervisedStreams? {
+        if start.streams.areInherited { return nil }
+        if attachServer == nil {
             attachServer = try AttachServer(in: container.directory, loop: loop)
             if case .client(let socket, let outlived) = attachment {
                 attachServer?.adopt(socket, isOwner: !outlived)
             }
         }
         let streams = try SupervisedStreams(
-            start.streams, log: start.streams.areInherited ? nil : makeLog(), server: attachServer, relays: relays,
-            loop: loop)
+            start.streams, log: makeLog(), server: attachServer, relays: relays, loop: loop)
         attachServer?.onSignal = { [unowned self] in try initProcess?.send($0) }
         attachServer?.onOwnerGone = { [unowned self] in
             reason = .ownerGone

@@ -117,13 +117,13 @@ struct InitProcess {
     }
 
     private struct Sources {
-        let mounts: [MountTable.Source?]
+        let mounts: [MountTable.Source]
         let cgroups: [CgroupView]
         let devices: [DeviceTable.Node]
     }
 
     private func openSources() throws(Failure) -> Sources {
-        var mounts: [MountTable.Source?] = []
+        var mounts: [MountTable.Source] = []
         for mount in spec.mounts ?? [] { mounts.append(try MountTable.openSource(mount)) }
         let showsCgroups = spec.mounts?.contains { Self.isCgroup($0) } ?? false
         return Sources(
@@ -159,7 +159,7 @@ struct InitProcess {
             } else {
                 try table.perform(mount, source: source)
             }
-            if mount.destination == "/dev" && source == nil {
+            if mount.destination == "/dev" && !source.isBind {
                 try devices.populate(linux?.devices ?? [], hostNodes: sources.devices)
             }
         }

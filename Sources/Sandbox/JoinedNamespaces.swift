@@ -30,33 +30,39 @@ extension Namespaces {
 
 /// Namespaces of others that a container shares, held open by descriptor.
 struct JoinedNamespaces: Sendable {
-    private let files: [(kind: Namespaces, file: FileDescriptor, path: String)]
+    private struct File {
+        let kind: Namespaces
+        let file: FileDescriptor
+        let path: String
+
+        /// Whether a process must be in it before init can be cloned.
+        var precedesClone: Bool { kind == .pid || kind == .user || kind == .time }
+    }
+
+    /// The user namespace first: the right to join the others comes with it.
+    private var files: [File] = []
 
     /// Opens the namespaces that `list` names by path.
     init(_ list: [Spec.Namespace]) throws(Failure) {
-        var files: [(kind: Namespaces, file: FileDescriptor, path: String)] = []
         for namespace in list {
             guard let path = namespace.path else { continue }
             let file = try step("join namespace", path) { () throws(SystemCallError) in
                 try FileDescriptor.workingDirectory.open(path)
             }
-            files.append((Namespaces(namespace.type), file, path))
+            let opened = File(kind: Namespaces(namespace.type), file: file, path: path)
+            files.insert(opened, at: opened.kind == .user ? 0 : files.count)
         }
-        // The user namespace first: the right to join the others comes with it.
-        self.files = files.sorted { $0.kind == .user && $1.kind != .user }
     }
 
     /// Whether a process must be in some of them before init can be cloned: a PID namespace holds only children, and
     /// namespaces made by init must belong to the user namespace that it shares.
     var mustPrecedeClone: Bool {
-        files.contains { $0.kind == .pid || $0.kind == .user || $0.kind == .time }
+        files.contains { $0.precedesClone }
     }
 
     /// Joins those that init joins by itself.
     func joinRemaining() throws(Failure) {
-        for (kind, file, path) in files where kind != .pid && kind != .user && kind != .time {
-            try join(kind, file, path)
-        }
+        for file in files where !file.precedesClone { try join(file) }
     }
 
     func close() {
@@ -90,9 +96,7 @@ struct JoinedNamespaces: Sendable {
         _ namespaces: Namespaces, _ cgroup: FileDescriptor?, report: FileDescriptor, _ initProcess: () -> Never
     ) -> Never {
         do throws(Failure) {
-            for (kind, file, path) in files where kind == .pid || kind == .user || kind == .time {
-                try join(kind, file, path)
-            }
+            for file in files where file.precedesClone { try join(file) }
             let pid = try step("clone", "into namespaces") { () throws(SystemCallError) in
                 try Clone.cloneSibling(into: namespaces, cgroup: cgroup)
             }
@@ -104,9 +108,9 @@ struct JoinedNamespaces: Sendable {
         CurrentProcess.exitNow(0)
     }
 
-    private func join(_ kind: Namespaces, _ file: FileDescriptor, _ path: String) throws(Failure) {
-        try step("join namespace", path) { () throws(SystemCallError) in
-            try CurrentProcess.join(kind, file: file, named: path)
+    private func join(_ file: File) throws(Failure) {
+        try step("join namespace", file.path) { () throws(SystemCallError) in
+            try CurrentProcess.join(file.kind, file: file.file, named: file.path)
         }
     }
 }

@@ -13,16 +13,21 @@ struct MountTable {
 
     /// A mount that was taken from the host's tree while its paths could still be reached.
     struct Source {
+        /// Detached; -1 for a mount that is a file system of its own, which is made later.
         let mount: FileDescriptor
         let isDirectory: Bool
+
+        static let none = Source(mount: FileDescriptor(rawValue: -1), isDirectory: true)
+
+        var isBind: Bool { mount.rawValue >= 0 }
     }
 
     /// Takes hold of what a bind mount shows, before the identity changes.
     ///
-    /// - Returns: `nil` for a file system of its own.
-    static func openSource(_ mount: Spec.Mount) throws(Failure) -> Source? {
+    /// - Returns: `.none` for a file system of its own.
+    static func openSource(_ mount: Spec.Mount) throws(Failure) -> Source {
         let options = MountOptions(mount.options ?? [])
-        guard options.isBind || mount.type == "bind" else { return nil }
+        guard options.isBind || mount.type == "bind" else { return .none }
         let path = mount.source ?? ""
         return try step("mount", path) { () throws(SystemCallError) in
             let isDirectory = try FileDescriptor.workingDirectory.status(of: path).st_mode & S_IFMT == S_IFDIR
@@ -40,9 +45,9 @@ struct MountTable {
     }
 
     /// Puts one mount of the Spec in place.
-    func perform(_ mount: Spec.Mount, source: Source?) throws(Failure) {
+    func perform(_ mount: Spec.Mount, source: Source) throws(Failure) {
         let options = MountOptions(mount.options ?? [])
-        if let source {
+        if source.isBind {
             defer { source.mount.closeQuietly() }
             try attach(source.mount, to: mount.destination, directory: source.isDirectory)
             try apply(options, to: source.mount, named: mount.destination)

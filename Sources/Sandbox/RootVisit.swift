@@ -61,7 +61,8 @@ public enum RootVisit: Sendable {
         let inUserNamespace = spec.linux?.namespaces?.contains { $0.type == .user } ?? false
         var binds: [(mount: Spec.Mount, source: MountTable.Source)] = []
         for mount in spec.mounts ?? [] where !Self.isMadeForItself(mount) {
-            if let source = try MountTable.openSource(mount) { binds.append((mount, source)) }
+            let source = try MountTable.openSource(mount)
+            if source.isBind { binds.append((mount, source)) }
         }
         let mounted = try root.mount(at: mountPoint, inUserNamespace: inUserNamespace)
         let table = MountTable(root: mounted, inUserNamespace: inUserNamespace)
