@@ -123,7 +123,10 @@ import Testing
             let place = "\(home)/apus-test-\(getpid())-\(caller)"
             let data = "\(place)/data"
             apus.environment["APUS_ROOT"] = data
-            defer { _ = try? RunningProcess(["/bin/rm", "-rf", place], environment: [:], directory: "/").wait() }  // `try?`: only tidying
+            defer {
+                // `try?`: only tidying
+                _ = try? RunningProcess(["/bin/rm", "-rf", place], environment: [:], directory: "/").wait()
+            }
             expectOutput(try apus.startShell("mkdir -p -m 711 \(data)").wait(), "")
             expectOutput(try apus.run("true"), "")
             let outcome = try host(apus, [], "ls -A \(data) && echo there")
