@@ -40,6 +40,22 @@ extension Container {
         }
     }
 
+    /// Makes the directories behind the container's volumes, where they are missing.
+    func makeVolumes(_ config: ContainerConfig) throws(Failure) {
+        for volume in config.volumeDirectories(dataDirectory: store.path, containerDirectory: path) {
+            do throws(SystemCallError) {
+                let here = FileDescriptor.workingDirectory
+                // What set-user-ID programs a container keeps there are not for the machine's other users.
+                if volume.hasPrefix("\(store.path)/volumes/") {
+                    try here.makeDirectory("\(store.path)/volumes", mode: 0o700)
+                }
+                try here.makeDirectories(volume)
+            } catch {
+                throw Failure("make volume", volume, error)
+            }
+        }
+    }
+
     private func requireDirectory(_ path: String) throws(Failure) {
         let status: FileStatus
         do throws(SystemCallError) {

@@ -52,6 +52,7 @@ struct ContainerStart {
     func begin(streams plan: Streams) throws -> Started {
         let spec = try container.makeSpec(config)
         try container.writeHostFiles(config, spec)
+        try container.makeVolumes(config)
         let (cgroup, limits) = try Cgroups.create(
             id: container.id, resources: spec.linux?.resources,
             policy: config.limits, parent: config.cgroupParent

@@ -48,6 +48,8 @@ public enum RunCommandLine {
         } else {
             try checkIsHost(command.popFirst(), verb)
             flags.config.root = .host
+            // The end of the flags, for those who are used to saying it.
+            if command.first == "--" { command.removeFirst() }
         }
         flags.config.command = Array(command)
         if flags.config.arguments.isEmpty {

@@ -49,6 +49,7 @@ struct InitProcess {
         try mounts.makeReadOnly(linux?.readonlyPaths ?? [])
         try mounts.mask(linux?.maskedPaths ?? [])
         try enter(root)
+        try makeWorkingDirectory()
         try CommandStart(
             process: spec.process ?? Spec.Process(cwd: "/"), seccomp: sandbox.seccomp, streams: sandbox.streams,
             channel: channel, personality: linux?.personality, groupNames: spec.groupNames,
@@ -133,9 +134,14 @@ struct InitProcess {
 
     private static func isCgroup(_ mount: Spec.Mount) -> Bool { mount.type == "cgroup" || mount.type == "cgroup2" }
 
+    /// A user who keeps their ID and has no other to give is not root inside, though they have a root user's rights there.
+    private var mapsRoot: Bool {
+        !makesUserNamespace || (linux?.uidMappings ?? []).contains { $0.containerID == 0 && $0.size > 0 }
+    }
+
     /// Files made from here on belong to the namespace's root user.
     private func becomeNamespaceRoot() throws(Failure) {
-        guard ownsUserNamespace else { return }
+        guard ownsUserNamespace, mapsRoot else { return }
         try step("change user", "root of the user namespace") { () throws(SystemCallError) in
             if mayChangeGroups { try check("setgroups") { apus_setgroups(0, nil) } }
             try check("setresgid", "0") { apus_setresgid(0) }
@@ -201,5 +207,13 @@ struct InitProcess {
             try Mount.pivotToWorkingDirectory()
         }
         root.closeQuietly()
+    }
+
+    /// Makes the command's working directory if it is missing; from here on every path is one of the container's.
+    private func makeWorkingDirectory() throws(Failure) {
+        guard let path = spec.process?.cwd, access(path, F_OK) != 0, Glibc.errno == ENOENT else { return }
+        try step("make working directory", path) { () throws(SystemCallError) in
+            try FileDescriptor.workingDirectory.makeDirectories(path)
+        }
     }
 }

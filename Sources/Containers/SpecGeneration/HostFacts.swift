@@ -24,6 +24,8 @@ public struct HostFacts: Sendable {
     public var exists: @Sendable (_ path: String) -> Bool
     /// The names of the capabilities that root here can give at most: root of a container or a service may lack some.
     public var grantableCapabilities: @Sendable () -> [String] = { SecuritySyntax.capabilities }
+    /// The owner of what is at a path of the host; `nil` for nothing.
+    public var owner: @Sendable (_ path: String) -> UInt32? = { _ in nil }
     /// The subordinate IDs of one of these owners: the first that has any.
     public var subordinateIDs: @Sendable (_ owners: [Owner]) throws(Failure) -> SubordinateRanges
     /// The devices at a path of the host: itself, or those of a directory.
@@ -87,6 +89,8 @@ public struct HostFacts: Sendable {
             dataDirectory: dataDirectory, hostName: machineName(), limitsSwap: kernelLimitsSwap(),
             exists: { FileDescriptor.workingDirectory.has($0) },
             subordinateIDs: readSubordinateIDs, devices: HostDevice.find, namespace: namespace)
+        // `try?`: that nothing is there is an answer
+        facts.owner = { try? FileDescriptor.workingDirectory.status(of: $0).st_uid }
         facts.grantableCapabilities = { Capabilities.bounding().names }
         return facts
     }

@@ -27,8 +27,9 @@ extension SpecGeneration {
                 destination: "/dev", type: "tmpfs", source: "tmpfs",
                 options: ["nosuid", "noexec", "strictatime", "mode=755", "size=65536k"]),
             Spec.Mount(destination: "/dev/pts", type: "devpts", source: "devpts", options: pseudoTerminalOptions),
-            sysMount, cgroupMount, messageQueueMount,
+            sysMount, cgroupMount,
         ]
+        if let messageQueueMount { mounts.append(messageQueueMount) }
         if let sharedMemoryMount { mounts.append(sharedMemoryMount) }
         if config.root == .host {
             mounts += [
@@ -41,18 +42,26 @@ extension SpecGeneration {
         return mounts + hostFiles
     }
 
-    /// The files that say who and where the container is. A directory that is used as it is gets no new places for them,
-    /// unless what they say was asked for.
+    /// The files that say who and where the container is, where there is or can be a place for them, or what they say
+    /// was asked for.
     private var hostFiles: [Spec.Mount] {
-        ["resolv.conf", "hostname", "hosts"].compactMap { name in
-            if case .directory(let root) = config.root, config.extraHosts.isEmpty, config.dns == DNSConfiguration(),
-                !facts.exists("\(root)/etc/\(name)")
-            {
-                return nil
-            }
-            return Spec.Mount(
+        let isAsked = !config.extraHosts.isEmpty || config.dns != DNSConfiguration()
+        return ["resolv.conf", "hostname", "hosts"].filter { isAsked || hasPlace("etc", $0) }.map { name in
+            Spec.Mount(
                 destination: "/etc/\(name)", type: "bind", source: "\(facts.containerDirectory)/\(name)",
                 options: ["bind", "rprivate"])
+        }
+    }
+
+    /// Whether the root has such a file or can get it. A directory that is used as it is gets no new places.
+    private func hasPlace(_ directory: String, _ name: String) -> Bool {
+        switch config.root {
+        case .host: true
+        case .directory(let root): facts.exists("\(root)/\(directory)/\(name)")
+        case .overlay(let root):
+            // A directory whose owner is nobody in the user namespace takes no new file, not even in a layer above it.
+            facts.exists("\(root)/\(directory)/\(name)")
+                || facts.owner("\(root)/\(directory)").map { userNamespace?.maps(hostUID: $0) ?? true } ?? true
         }
     }
 
@@ -93,8 +102,10 @@ extension SpecGeneration {
             options: ["nosuid", "noexec", "nodev", "relatime"] + (config.privileged ? [] : ["ro"]))
     }
 
-    private var messageQueueMount: Spec.Mount {
-        if userNamespace != nil, config.ipc == .host { return hostMount("/dev/mqueue") }
+    private var messageQueueMount: Spec.Mount? {
+        if userNamespace != nil, config.ipc == .host {
+            return facts.exists("/dev/mqueue") ? hostMount("/dev/mqueue") : nil
+        }
         return Spec.Mount(
             destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"])
     }

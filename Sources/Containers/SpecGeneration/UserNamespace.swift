@@ -110,6 +110,11 @@ struct UserNamespace {
             + stack(above, from: own + 1)
     }
 
+    /// Whether a user of the host exists inside.
+    func maps(hostUID uid: UInt32) -> Bool {
+        path != nil || uids.contains { $0.hostID <= uid && uid - $0.hostID < $0.size }
+    }
+
     /// Whether a group of the container exists outside.
     func maps(gid: UInt32) -> Bool {
         // Of a namespace that is joined the maps are not known here.

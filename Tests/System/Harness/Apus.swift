@@ -120,7 +120,11 @@ final class Apus {
     @discardableResult
     func file(_ name: String, _ content: String, mode: mode_t = 0o644) throws -> String {
         let path = "\(directory)/\(name)"
-        try content.write(toFile: path, atomically: false, encoding: .utf8)
+        // By another process, so that it can be executed at once: see `Machine.apus`.
+        let writer = try RunningProcess(["/usr/bin/tee", path], environment: [:], directory: "/")
+        try feed(writer, content)
+        let written = try writer.wait()
+        try #require(written.status == 0, "\(written)")
         chmod(path, mode)
         chown(path, account.uid, account.gid)
         return path
@@ -157,7 +161,9 @@ final class Apus {
     private(set) var ids: Set<String> = []
 
     /// What there is of containers, by kind; all empty when every container has been removed.
-    func leftovers() throws -> [String] {
+    ///
+    /// - Parameter patience: How long processes may take to end, in seconds.
+    func leftovers(patience: Int = 10) throws -> [String] {
         ids.formUnion(try watch.takeNames().filter { $0.utf8.count == 64 })
         var found: [String] = []
         for kind in ["containers", "names", "alive"] where access("\(data)/\(kind)", F_OK) == 0 {
@@ -166,7 +172,7 @@ final class Apus {
         let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
         found += mounts.split(separator: "\n").filter { $0.contains(data) }.map { "mount \($0)" }
         found += Leftovers.cgroups(of: ids).map { "cgroup \($0)" }
-        return found + Leftovers.processes(withDataDirectory: data).map { "process \($0)" }
+        return found + Leftovers.processes(withDataDirectory: data, patience: patience).map { "process \($0)" }
     }
 
     fileprivate func close(_ location: SourceLocation) {

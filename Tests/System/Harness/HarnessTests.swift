@@ -39,7 +39,7 @@ import Testing
     @Test func `a container that is left is found`() throws {
         try withApus(.available[0]) { apus in
             _ = try apus.detached(["--name", "left"], ["sleep", "1000"])
-            let leftovers = try apus.leftovers()
+            let leftovers = try apus.leftovers(patience: 0)
             for kind in ["containers/", "names/left", "alive/", "process "] {
                 #expect(leftovers.contains { $0.hasPrefix(kind) }, "\(leftovers)")
             }

@@ -27,7 +27,7 @@ enum Leftovers {
     }
 
     /// Processes that still run with `data` as `APUS_ROOT`, after a moment for those that are just ending.
-    static func processes(withDataDirectory data: String) -> [pid_t] {
+    static func processes(withDataDirectory data: String, patience: Int) -> [pid_t] {
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []  // `try?`: always there
         return entries.compactMap { pid_t($0) }.filter { pid in
             // `try?`: a process that is gone, or another user's and so none of ours
@@ -39,7 +39,7 @@ enum Leftovers {
                 String(decoding: variables, as: UTF8.self).contains("APUS_ROOT=\(data)\0")
             else { return false }
             // `try?`: a process that does not end in time is what is looked for
-            return (try? Deadline.after(10).wait(for: [(process.pidfd, POLLIN)], "its end")) == nil
+            return (try? Deadline.after(patience).wait(for: [(process.pidfd, POLLIN)], "its end")) == nil
         }
     }
 }

@@ -33,8 +33,14 @@ enum Machine {
     static let apus: String = {
         let built = setting("APUS_EXECUTABLE") ?? ".build/release/apus"
         let copy = "\(shared)/apus"
-        do { try FileManager.default.copyItem(atPath: built, toPath: copy) } catch {
-            fatalError("no executable '\(built)' (APUS_EXECUTABLE): \(error)")
+        // By another process: a file that this one has open for writing reaches the children that other threads start
+        // at that moment, and cannot be executed as long as they have it.
+        do {
+            let words = ["/bin/cp", "--", built, copy]
+            let copied = try RunningProcess(words, environment: [:], directory: here).wait()
+            guard copied.status == 0 else { fatalError("APUS_EXECUTABLE: \(copied.errors)") }
+        } catch {
+            fatalError("APUS_EXECUTABLE: \(error)")
         }
         chmod(copy, 0o755)
         return copy
@@ -50,12 +56,13 @@ enum Machine {
     /// Makes a root file system of busybox that belongs to the user who runs the tests.
     static func makeBusyboxRoot(_ path: String) throws {
         let script = setting("APUS_TEST_MAKE_ROOTFS") ?? "Tests/make-rootfs.sh"
-        let here = FileManager.default.currentDirectoryPath
         let words = ["/bin/sh", script, path]
         let environment = ["PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
         let made = try RunningProcess(words, environment: environment, directory: here).wait()
         guard made.status == 0 else { throw Unmet(reason: "\(script): \(made)") }
     }
+
+    private static let here = FileManager.default.currentDirectoryPath
 
     private static func setting(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
