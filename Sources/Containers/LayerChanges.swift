@@ -40,7 +40,7 @@ struct LayerComparison {
     mutating func compareOverlay(
         upper: FileDescriptor, lower: FileDescriptor?, at path: String
     ) throws(SystemCallError) {
-        for name in try upper.entries().sorted() {
+        for name in try upper.fileNames().sorted() {
             let here = path == "/" ? "/\(name)" : "\(path)/\(name)"
             try compareOverlayEntry(name, here, upper, lower)
         }
@@ -52,9 +52,9 @@ struct LayerComparison {
     }
 
     private mutating func compareOverlayEntry(
-        _ name: String, _ here: String, _ upper: FileDescriptor, _ lower: FileDescriptor?
+        _ name: FileName, _ here: String, _ upper: FileDescriptor, _ lower: FileDescriptor?
     ) throws(SystemCallError) {
-        let status = try upper.status(of: name, flags: AT_SYMLINK_NOFOLLOW)
+        let status = try upper.status(of: name)
         let before = try Self.status(of: name, in: lower)
         if try Self.isWhiteout(name, status, in: upper) {
             if before != nil { changes.append(LayerChange(.deleted, here)) }
@@ -94,7 +94,7 @@ struct LayerComparison {
     private mutating func addDeletions(
         of lower: FileDescriptor, notIn upper: FileDescriptor, at path: String
     ) throws(SystemCallError) {
-        for name in try lower.entries().sorted() where !upper.has(name) {
+        for name in try lower.fileNames().sorted() where !upper.has(name) {
             changes.append(LayerChange(.deleted, "\(path)/\(name)"))
         }
     }
@@ -103,7 +103,7 @@ struct LayerComparison {
     mutating func compareCopy(
         _ copy: FileDescriptor, original: FileDescriptor, at path: String
     ) throws(SystemCallError) {
-        let names = Set(try copy.entries()).union(try original.entries())
+        let names = Set(try copy.fileNames()).union(try original.fileNames())
         for name in names.sorted() {
             let here = path == "/" ? "/\(name)" : "\(path)/\(name)"
             let after = try Self.status(of: name, in: copy)
@@ -118,15 +118,15 @@ struct LayerComparison {
     }
 
     private mutating func addAll(
-        _ name: String, _ here: String, _ status: FileStatus, in parent: FileDescriptor
+        _ name: FileName, _ here: String, _ status: FileStatus, in parent: FileDescriptor
     ) throws(SystemCallError) {
         let position = changes.count
         let isDirectory = status.st_mode & S_IFMT == S_IFDIR
         if isDirectory {
             let directory = try parent.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
             defer { directory.closeQuietly() }
-            for child in try directory.entries().sorted() {
-                let status = try directory.status(of: child, flags: AT_SYMLINK_NOFOLLOW)
+            for child in try directory.fileNames().sorted() {
+                let status = try directory.status(of: child)
                 try addAll(child, "\(here)/\(child)", status, in: directory)
             }
         }
@@ -135,7 +135,7 @@ struct LayerComparison {
     }
 
     private mutating func compare(
-        _ name: String, _ here: String, _ copy: (parent: FileDescriptor, status: FileStatus),
+        _ name: FileName, _ here: String, _ copy: (parent: FileDescriptor, status: FileStatus),
         _ original: (parent: FileDescriptor, status: FileStatus)
     ) throws(SystemCallError) {
         let (after, before) = (copy.status, original.status)
@@ -160,7 +160,7 @@ struct LayerComparison {
 
     /// - Returns: `nil` for a directory that may not be read: what is in it could not be changed either.
     private static func openReadable(
-        _ name: String, in directory: FileDescriptor?
+        _ name: FileName, in directory: FileDescriptor?
     ) throws(SystemCallError) -> FileDescriptor? {
         do {
             return try directory?.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
@@ -170,18 +170,18 @@ struct LayerComparison {
     }
 
     private static func status(
-        of name: String, in directory: FileDescriptor?
+        of name: FileName, in directory: FileDescriptor?
     ) throws(SystemCallError) -> FileStatus? {
         guard let directory else { return nil }
         do {
-            return try directory.status(of: name, flags: AT_SYMLINK_NOFOLLOW)
+            return try directory.status(of: name)
         } catch  where error.errno == .noSuchFileOrDirectory || error.errno == .permissionDenied {
             return nil
         }
     }
 
     private static func isWhiteout(
-        _ name: String, _ status: FileStatus, in directory: FileDescriptor
+        _ name: FileName, _ status: FileStatus, in directory: FileDescriptor
     ) throws(SystemCallError) -> Bool {
         if status.st_mode & S_IFMT == S_IFCHR { return status.st_rdev == 0 }
         guard status.st_mode & S_IFMT == S_IFREG, status.st_size == 0 else { return false }
