@@ -28,10 +28,13 @@ public struct LayerChange: Sendable, Hashable {
 struct LayerComparison {
     /// Where mounts were, for which Apus may have made the place.
     let mountPoints: Set<String>
+    /// Whether a copy keeps the owners of the original: an ordinary user's cannot.
+    let comparesOwners: Bool
     private(set) var changes: [LayerChange] = []
 
-    init(mountPoints: Set<String>) {
+    init(mountPoints: Set<String>, comparesOwners: Bool = true) {
         self.mountPoints = mountPoints
+        self.comparesOwners = comparesOwners
     }
 
     /// Compares the upper directory of an overlay with its lower one.
@@ -152,9 +155,8 @@ struct LayerComparison {
             areDirectories
             || (after.st_size == before.st_size && after.st_mtim.tv_sec == before.st_mtim.tv_sec
                 && after.st_mtim.tv_nsec == before.st_mtim.tv_nsec && after.st_rdev == before.st_rdev)
-        let isSame =
-            sameContent && after.st_mode == before.st_mode && after.st_uid == before.st_uid
-            && after.st_gid == before.st_gid
+        let sameOwner = !comparesOwners || (after.st_uid == before.st_uid && after.st_gid == before.st_gid)
+        let isSame = sameContent && sameOwner && after.st_mode == before.st_mode
         if !isSame || changes.count > position { changes.insert(LayerChange(.changed, here), at: position) }
     }
 
