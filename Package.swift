@@ -55,7 +55,8 @@ let package = Package(
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(
-            name: "ContainersTests", dependencies: ["Containers", "Sandbox", "OCI", "Linux", "CLinux", system],
+            name: "ContainersTests",
+            dependencies: ["Containers", "Archives", "Cgroups", "Sandbox", "OCI", "Linux", "CLinux", system],
             swiftSettings: strict),
         .testTarget(
             name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "OCI", "Linux"], swiftSettings: strict),

@@ -16,7 +16,10 @@ enum Archive {
     static func failure(_ step: String, _ subject: String, _ archive: OpaquePointer) -> Failure {
         let text = archive_error_string(archive).map { String(cString: $0) } ?? "failed"
         let reason = text.prefix(1).lowercased() + text.dropFirst()
-        return Failure(step, subject, String(reason))
+        // Its own text has the name alone where the kernel refused something.
+        let error = Errno(rawValue: archive_errno(archive))
+        let isSaid = error.rawValue <= 0 || error.rawValue > 133 || reason.contains(error.reason)
+        return Failure(step, subject, isSaid ? String(reason) : "\(reason): \(error.reason)")
     }
 
     /// The bytes of a C string; none of a null pointer.

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 public import Linux
 public import OCI
+import Sandbox
 import SystemPackage
 
 /// One container: its directory, and the records in it.
@@ -172,13 +173,31 @@ public struct Container: Sendable {
             // First out of sight, so that a removal that is cut short is not taken for a container.
             if store.livePath != store.path { try store.live.removeTree("containers/\(id)") }
             try store.directory.removeTree("containers/\(id)")
+        } catch  where error.isDenied && geteuid() != 0 {
+            try removeAsOwner()
         } catch {
             throw Failure("remove container", shortID, error)
         }
+    }
+
+    /// Removes what belongs to the container's other users, as root of all IDs that this user has.
+    private func removeAsOwner() throws(Failure) {
+        let users = try UserNamespace.ofCaller(id: id, store: store)
+        try Errand.start(in: .user, uids: users.uids, gids: users.gids) { () throws(Failure) in
+            do throws(SystemCallError) {
+                try store.directory.removeTree("containers/\(id)")
+            } catch {
+                throw Failure("remove container", shortID, error)
+            }
+        }.finish()
     }
 
     /// Closes the descriptor of its directory.
     public func close() {
         directory.closeQuietly()
     }
+}
+
+extension SystemCallError {
+    fileprivate var isDenied: Bool { errno == .notPermitted || errno == .permissionDenied }
 }

@@ -17,8 +17,10 @@ extension Container {
                 "diff", config.name ?? shortID, "its root '\(path)' is used as it is, so there is no layer to compare",
                 remedy: "use --rootfs DIR:O to keep changes in a layer")
         }
+        let isRoot = geteuid() == 0  // of this machine: in the child everybody is
         return try comparedInChild(spec) { () throws(Failure) in
-            var comparison = LayerComparison(mountPoints: Set((spec.mounts ?? []).map(\.destination)))
+            var comparison = LayerComparison(
+                mountPoints: Set((spec.mounts ?? []).map(\.destination)), comparesOwners: isRoot)
             do throws(SystemCallError) {
                 switch (config.root, config.storage) {
                 case (.overlay(let source), .copy): try compareCopy(with: source, &comparison)

@@ -28,10 +28,13 @@ public struct LayerChange: Sendable, Hashable {
 struct LayerComparison {
     /// Where mounts were, for which Apus may have made the place.
     let mountPoints: Set<String>
+    /// Whether a copy keeps the owners of the original: an ordinary user's cannot.
+    let comparesOwners: Bool
     private(set) var changes: [LayerChange] = []
 
-    init(mountPoints: Set<String>) {
+    init(mountPoints: Set<String>, comparesOwners: Bool = true) {
         self.mountPoints = mountPoints
+        self.comparesOwners = comparesOwners
     }
 
     /// Compares the upper directory of an overlay with its lower one.
@@ -40,7 +43,7 @@ struct LayerComparison {
     mutating func compareOverlay(
         upper: FileDescriptor, lower: FileDescriptor?, at path: String
     ) throws(SystemCallError) {
-        for name in try upper.entries().sorted() {
+        for name in try upper.fileNames().sorted() {
             let here = path == "/" ? "/\(name)" : "\(path)/\(name)"
             try compareOverlayEntry(name, here, upper, lower)
         }
@@ -52,9 +55,9 @@ struct LayerComparison {
     }
 
     private mutating func compareOverlayEntry(
-        _ name: String, _ here: String, _ upper: FileDescriptor, _ lower: FileDescriptor?
+        _ name: FileName, _ here: String, _ upper: FileDescriptor, _ lower: FileDescriptor?
     ) throws(SystemCallError) {
-        let status = try upper.status(of: name, flags: AT_SYMLINK_NOFOLLOW)
+        let status = try upper.status(of: name)
         let before = try Self.status(of: name, in: lower)
         if try Self.isWhiteout(name, status, in: upper) {
             if before != nil { changes.append(LayerChange(.deleted, here)) }
@@ -94,7 +97,7 @@ struct LayerComparison {
     private mutating func addDeletions(
         of lower: FileDescriptor, notIn upper: FileDescriptor, at path: String
     ) throws(SystemCallError) {
-        for name in try lower.entries().sorted() where !upper.has(name) {
+        for name in try lower.fileNames().sorted() where !upper.has(name) {
             changes.append(LayerChange(.deleted, "\(path)/\(name)"))
         }
     }
@@ -103,7 +106,7 @@ struct LayerComparison {
     mutating func compareCopy(
         _ copy: FileDescriptor, original: FileDescriptor, at path: String
     ) throws(SystemCallError) {
-        let names = Set(try copy.entries()).union(try original.entries())
+        let names = Set(try copy.fileNames()).union(try original.fileNames())
         for name in names.sorted() {
             let here = path == "/" ? "/\(name)" : "\(path)/\(name)"
             let after = try Self.status(of: name, in: copy)
@@ -118,15 +121,15 @@ struct LayerComparison {
     }
 
     private mutating func addAll(
-        _ name: String, _ here: String, _ status: FileStatus, in parent: FileDescriptor
+        _ name: FileName, _ here: String, _ status: FileStatus, in parent: FileDescriptor
     ) throws(SystemCallError) {
         let position = changes.count
         let isDirectory = status.st_mode & S_IFMT == S_IFDIR
         if isDirectory {
             let directory = try parent.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
             defer { directory.closeQuietly() }
-            for child in try directory.entries().sorted() {
-                let status = try directory.status(of: child, flags: AT_SYMLINK_NOFOLLOW)
+            for child in try directory.fileNames().sorted() {
+                let status = try directory.status(of: child)
                 try addAll(child, "\(here)/\(child)", status, in: directory)
             }
         }
@@ -135,7 +138,7 @@ struct LayerComparison {
     }
 
     private mutating func compare(
-        _ name: String, _ here: String, _ copy: (parent: FileDescriptor, status: FileStatus),
+        _ name: FileName, _ here: String, _ copy: (parent: FileDescriptor, status: FileStatus),
         _ original: (parent: FileDescriptor, status: FileStatus)
     ) throws(SystemCallError) {
         let (after, before) = (copy.status, original.status)
@@ -152,15 +155,14 @@ struct LayerComparison {
             areDirectories
             || (after.st_size == before.st_size && after.st_mtim.tv_sec == before.st_mtim.tv_sec
                 && after.st_mtim.tv_nsec == before.st_mtim.tv_nsec && after.st_rdev == before.st_rdev)
-        let isSame =
-            sameContent && after.st_mode == before.st_mode && after.st_uid == before.st_uid
-            && after.st_gid == before.st_gid
+        let sameOwner = !comparesOwners || (after.st_uid == before.st_uid && after.st_gid == before.st_gid)
+        let isSame = sameContent && sameOwner && after.st_mode == before.st_mode
         if !isSame || changes.count > position { changes.insert(LayerChange(.changed, here), at: position) }
     }
 
     /// - Returns: `nil` for a directory that may not be read: what is in it could not be changed either.
     private static func openReadable(
-        _ name: String, in directory: FileDescriptor?
+        _ name: FileName, in directory: FileDescriptor?
     ) throws(SystemCallError) -> FileDescriptor? {
         do {
             return try directory?.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
@@ -170,18 +172,18 @@ struct LayerComparison {
     }
 
     private static func status(
-        of name: String, in directory: FileDescriptor?
+        of name: FileName, in directory: FileDescriptor?
     ) throws(SystemCallError) -> FileStatus? {
         guard let directory else { return nil }
         do {
-            return try directory.status(of: name, flags: AT_SYMLINK_NOFOLLOW)
+            return try directory.status(of: name)
         } catch  where error.errno == .noSuchFileOrDirectory || error.errno == .permissionDenied {
             return nil
         }
     }
 
     private static func isWhiteout(
-        _ name: String, _ status: FileStatus, in directory: FileDescriptor
+        _ name: FileName, _ status: FileStatus, in directory: FileDescriptor
     ) throws(SystemCallError) -> Bool {
         if status.st_mode & S_IFMT == S_IFCHR { return status.st_rdev == 0 }
         guard status.st_mode & S_IFMT == S_IFREG, status.st_size == 0 else { return false }

@@ -191,6 +191,10 @@ extension FileDescriptor {
 
     /// Removes everything below `name` and `name` itself; symlinks are removed, never followed.
     public func removeTree(_ name: String) throws(SystemCallError) {
+        try removeTree(FileName(name))
+    }
+
+    private func removeTree(_ name: FileName) throws(SystemCallError) {
         do {
             try remove(name)
             return
@@ -202,11 +206,11 @@ extension FileDescriptor {
             directory = try open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         } catch  where error.errno == .permissionDenied {
             // Overlay's work directory has mode 0: its owner may still give it one.
-            try check("chmod", "'\(name)'") { fchmodat(rawValue, name, 0o700, 0) }
+            try check("chmod", "'\(name)'") { fchmodat(rawValue, name.cString, 0o700, 0) }
             directory = try open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         }
         defer { directory.closeQuietly() }
-        for entry in try directory.entries() {
+        for entry in try directory.fileNames() {
             do {
                 try directory.removeTree(entry)
             } catch  where error.errno == .permissionDenied {
@@ -217,22 +221,11 @@ extension FileDescriptor {
         try remove(name, directory: true)
     }
 
-    /// The names in this directory, without `.` and `..`, in no order.
+    /// The names in this directory, without `.` and `..`, in no order; what is no UTF-8 in them is replaced.
+    ///
+    /// For directories whose names are Apus' own or the kernel's; for others there is `fileNames`.
     public func entries() throws(SystemCallError) -> [String] {
-        let again = try open(".", O_RDONLY | O_DIRECTORY)
-        guard let stream = fdopendir(again.rawValue) else {
-            again.closeQuietly()
-            throw SystemCallError("fdopendir", "fd \(rawValue)", Errno(rawValue: Glibc.errno))
-        }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names
+        try fileNames().map(\.description)
     }
 
     /// Takes the advisory lock of this open file.

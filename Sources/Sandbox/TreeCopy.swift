@@ -11,8 +11,8 @@ public enum TreeCopy {
     public static func copy(
         contentsOf source: FileDescriptor, to target: FileDescriptor
     ) throws(SystemCallError) {
-        var links: [FileIdentity: String] = [:]
-        try copyEntries(source, target, top: target, path: "", &links)
+        var links: [FileIdentity: FileName] = [:]
+        try copyEntries(source, target, top: target, path: nil, &links)
         try copyMetadata(try source.status(), from: source, to: target)
     }
 
@@ -22,16 +22,16 @@ public enum TreeCopy {
     }
 
     private static func copyEntries(
-        _ source: FileDescriptor, _ target: FileDescriptor, top: FileDescriptor, path: String,
-        _ links: inout [FileIdentity: String]
+        _ source: FileDescriptor, _ target: FileDescriptor, top: FileDescriptor, path: FileName?,
+        _ links: inout [FileIdentity: FileName]
     ) throws(SystemCallError) {
-        for name in try source.entries() {
-            let status = try source.status(of: name, flags: AT_SYMLINK_NOFOLLOW)
-            let here = path.isEmpty ? name : "\(path)/\(name)"
+        for name in try source.fileNames() {
+            let status = try source.status(of: name)
+            let here = path?.appending(name) ?? name
             let identity = FileIdentity(device: status.st_dev, inode: status.st_ino)
             let isDirectory = status.st_mode & S_IFMT == S_IFDIR
             if status.st_nlink > 1, !isDirectory, let first = links[identity] {
-                try check("link", "'\(here)'") { linkat(top.rawValue, first, target.rawValue, name, 0) }
+                try check("link", "'\(here)'") { linkat(top.rawValue, first.cString, target.rawValue, name.cString, 0) }
                 continue
             }
             if status.st_nlink > 1, !isDirectory { links[identity] = here }
@@ -40,8 +40,8 @@ public enum TreeCopy {
     }
 
     private static func copyEntry(
-        _ name: String, _ status: FileStatus, _ source: FileDescriptor, _ target: FileDescriptor,
-        top: FileDescriptor, path: String, _ links: inout [FileIdentity: String]
+        _ name: FileName, _ status: FileStatus, _ source: FileDescriptor, _ target: FileDescriptor,
+        top: FileDescriptor, path: FileName, _ links: inout [FileIdentity: FileName]
     ) throws(SystemCallError) {
         switch status.st_mode & S_IFMT {
         case S_IFDIR:
@@ -63,11 +63,11 @@ public enum TreeCopy {
             guard let link = source.linkTarget(of: name) else {
                 throw SystemCallError("readlink", "'\(path)'", .invalidArgument)
             }
-            try check("symlink", "'\(path)'") { symlinkat(link, target.rawValue, name) }
+            try check("symlink", "'\(path)'") { symlinkat(link.cString, target.rawValue, name.cString) }
             try copyOwnerAndTimes(status, of: name, in: target)
         default:
             try check("mknod", "'\(path)'") {
-                mknodat(target.rawValue, name, status.st_mode & (S_IFMT | 0o7777), status.st_rdev)
+                mknodat(target.rawValue, name.cString, status.st_mode & (S_IFMT | 0o7777), status.st_rdev)
             }
             try copyOwnerAndTimes(status, of: name, in: target)
         }
@@ -101,7 +101,9 @@ public enum TreeCopy {
     private static func copyMetadata(
         _ status: FileStatus, from: FileDescriptor, to: FileDescriptor
     ) throws(SystemCallError) {
-        try check("fchown", "fd \(to.rawValue)") { fchown(to.rawValue, status.st_uid, status.st_gid) }
+        try giveAway { () throws(SystemCallError) in
+            try check("fchown", "fd \(to.rawValue)") { fchown(to.rawValue, status.st_uid, status.st_gid) }
+        }
         try copyAttributes(from, to)
         try check("fchmod", "fd \(to.rawValue)") { fchmod(to.rawValue, status.st_mode & 0o7777) }
         var times = [status.st_atim, status.st_mtim]
@@ -109,14 +111,25 @@ public enum TreeCopy {
     }
 
     private static func copyOwnerAndTimes(
-        _ status: FileStatus, of name: String, in target: FileDescriptor
+        _ status: FileStatus, of name: FileName, in target: FileDescriptor
     ) throws(SystemCallError) {
-        try check("fchownat", "'\(name)'") {
-            fchownat(target.rawValue, name, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW)
+        try giveAway { () throws(SystemCallError) in
+            try check("fchownat", "'\(name)'") {
+                fchownat(target.rawValue, name.cString, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW)
+            }
         }
         var times = [status.st_atim, status.st_mtim]
         try check("utimensat", "'\(name)'") {
-            utimensat(target.rawValue, name, &times, AT_SYMLINK_NOFOLLOW)
+            utimensat(target.rawValue, name.cString, &times, AT_SYMLINK_NOFOLLOW)
+        }
+    }
+
+    /// Gives a file its owner; with an ordinary user, who may not give files away, it stays theirs: root's in the container.
+    private static func giveAway(_ chown: () throws(SystemCallError) -> CInt) throws(SystemCallError) {
+        do {
+            _ = try chown()
+        } catch  where error.errno == .notPermitted && geteuid() != 0 {
+            return
         }
     }
 

@@ -43,7 +43,8 @@ struct CopyPath: Equatable {
         let slash = trimmed.lastIndex(of: "/")
         let last = slash.map { trimmed[trimmed.index(after: $0)...] } ?? trimmed
         if last.isEmpty || last == "." || last == ".." {
-            parent = last == "." ? Self.directory(trimmed.dropLast(last.count)) : Self.directory(trimmed)
+            let content = last == "." ? trimmed.dropLast(last.count) : trimmed
+            parent = content.isEmpty && text.hasPrefix("/") ? "/" : Self.directory(content)
             name = "."
         } else {
             parent = Self.directory(slash.map { trimmed[...$0] } ?? "")

@@ -27,6 +27,14 @@ struct UserNamespace {
         }
     }
 
+    /// All IDs that an ordinary user has: their own as root's, and their subordinate ones.
+    static func ofCaller(id: String, store: ContainerStore) throws(Failure) -> UserNamespace {
+        let facts = HostFacts.current(id: id, containerDirectory: store.path, dataDirectory: store.path) {
+            (other, type) throws(Failure) in try store.namespacePath(of: other, type)
+        }
+        return try make(ContainerConfig(root: .host), facts) ?? UserNamespace()
+    }
+
     /// Namespaces of another container belong to its user namespace: who would join them must be in that first.
     private static func joinedOrRootless(_ config: ContainerConfig, _ facts: HostFacts) throws(Failure) -> Self {
         let others = Set(config.joinedContainers)
