@@ -77,7 +77,7 @@ public enum LimitsPolicy: String, Codable, Sendable, CaseIterable {
 public enum LimitMechanism: String, Codable, Sendable {
     case v2
     case v1
-    /// A cgroup v2 scope that systemd made and delegated.
+    /// A cgroup v2 below one that systemd delegated.
     case systemd
     case rlimit
     case none
@@ -114,7 +114,7 @@ public struct CgroupRecord: Codable, Sendable, Equatable {
     public var directories: [String: String]
     /// The uppermost cgroup that Apus may change, on v2: the directory lies below it.
     public var base: String?
-    /// The systemd scope that holds it.
+    /// The systemd unit that holds it.
     public var unit: String?
 
     public init(

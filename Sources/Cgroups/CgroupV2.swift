@@ -10,7 +10,7 @@ final class CgroupV2: Cgroup {
     let directory: CgroupDirectory
     /// The uppermost cgroup that Apus may change: above it others rule.
     let base: String
-    /// The systemd scope that `base` is.
+    /// The systemd unit that `base` is the cgroup of.
     let unit: String?
 
     init(id: String, directory: CgroupDirectory, base: String, unit: String?) {
@@ -28,8 +28,8 @@ final class CgroupV2: Cgroup {
     static func open(_ record: CgroupRecord) throws -> any Cgroup {
         guard let path = record.directories["unified"], record.directories.count == 1, let base = record.base,
             path.hasPrefix(base + "/"), base == Hierarchies.mountPoint || base.hasPrefix(Hierarchies.mountPoint + "/"),
-            CgroupName.isValid(path: path), record.unit == nil || record.unit == SystemdScope.name(of: record.id),
-            path.hasSuffix(record.unit.map { "/\($0)/\(PlacementV2.container)" } ?? "/\(record.id)")
+            CgroupName.isValid(path: path), path.hasSuffix("/\(record.id)"),
+            record.unit.map({ DelegatedUnit.isOurs($0) && base.hasSuffix("/\($0)") }) ?? true
         else {
             throw Failure(
                 "open cgroup", record.directories["unified"] ?? "", "no cgroup of container '\(record.id)'")
@@ -50,9 +50,11 @@ final class CgroupV2: Cgroup {
     /// Brings this process into the part of the tree that its user may write: the kernel lets nobody move a process,
     /// or clone one, between cgroups whose common ancestor is not his.
     private func comeNear() throws {
-        if let own = Hierarchies.ownCgroup(in: nil), own == base || own.hasPrefix(base + "/") { return }
         guard let unit else { return }
-        try SystemdScope.attach(getpid(), to: unit, below: "/\(PlacementV2.supervisor)")
+        if let own = Hierarchies.ownCgroup(in: nil), own.hasPrefix(DelegatedUnit.managerRoot + "/") { return }
+        let leaf = ControllersV2.leaf
+        try FileDescriptor.workingDirectory.makeDirectory("\(base)/\(leaf)")
+        try DelegatedUnit.attach(getpid(), to: unit, below: "/\(leaf)")
     }
 
     // MARK: limits

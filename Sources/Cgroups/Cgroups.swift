@@ -5,8 +5,6 @@ public import OCI
 public enum Cgroups {
     /// Makes the cgroup of a container and applies its limits, before anything runs in it.
     ///
-    /// Call it in the process that will supervise the container: systemd ties a scope to that.
-    ///
     /// - Parameters:
     ///   - resources: The limits.
     ///   - policy: What to do about those that nothing here can enforce.
@@ -37,6 +35,11 @@ public enum Cgroups {
             }
         case nil:
             problem = "no cgroup file system is mounted at \(Hierarchies.mountPoint)"
+        }
+        if let parent, policy == .strict {
+            throw Failure(
+                "create cgroup", parent, problem ?? "this user may make no cgroup there",
+                remedy: "leave --cgroup-parent out, or use --limits best-effort")
         }
         return (nil, try withoutCgroup(resources, policy, version, problem))
     }

@@ -94,14 +94,14 @@ enum RemedyV2 {
         if geteuid() == 0 {
             return "see /sys/fs/cgroup/cgroup.controllers for those that this kernel and container have"
         }
-        return SystemdScope.isSystemdHere
+        return DelegatedUnit.isSystemdHere
             ? "have it delegated (as root): systemctl edit user@.service, with [Service] Delegate=cpu cpuset io memory pids"
             : "have a cgroup with it given to this user"
     }
 
     static func forNoCgroup(_ controller: Controller) -> String {
         if geteuid() == 0 { return "mount /sys/fs/cgroup writable" }
-        return SystemdScope.isSystemdHere
+        return DelegatedUnit.isSystemdHere
             ? "have systemd serve this user (as root): loginctl enable-linger \(getuid())"
             : "have a cgroup given to this user, and start in it"
     }

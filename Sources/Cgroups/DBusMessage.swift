@@ -30,6 +30,11 @@ struct DBusWriter {
         withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
     }
 
+    mutating func uint64(_ value: UInt64) {
+        align(8)
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
     /// A string or an object path.
     mutating func string(_ value: String) {
         uint32(UInt32(value.utf8.count))
@@ -116,7 +121,7 @@ struct DBusMessage: Equatable {
 
     /// The length of the fixed part at the start.
     static let prefix = 16
-    /// Far more than systemd sends to those who start a scope.
+    /// Far more than systemd sends to those who start a unit.
     static let largest = 1 << 20
 
     func encoded() -> [UInt8] {

@@ -5,39 +5,53 @@ import SystemPackage
 
 /// Where in the tree of cgroup v2 a container goes.
 enum PlacementV2 {
-    /// The container's own cgroup in a scope; the limits are on this one, so they never hit the supervisor.
-    static let container = "container"
-    /// The cgroup of Apus itself in a scope.
-    static let supervisor = "supervisor"
     /// What every container has, for its statistics.
     private static let usual: [Controller] = [.memory, .pids, .io]
+    /// The directory for containers where Apus may choose.
+    private static let usualParent = "apus"
 
     /// Makes a cgroup in the first place where one can be had.
     ///
-    /// Under systemd that is what systemd delegated, this process's own cgroup or a new scope, because whatever lies
-    /// elsewhere systemd may change without notice. Without it, root has the whole tree, and others their own cgroup
-    /// if they may write it.
+    /// Under systemd that is what systemd delegated, this process's own cgroup or the one of a service, because
+    /// whatever lies elsewhere systemd may change without notice. Without it, root has the whole tree, and others their
+    /// own cgroup if they may write it.
     ///
     /// - Returns: No cgroup, and why, where there is none to be had.
+    /// - Throws: `Failure` for a parent that cannot be one.
     static func create(id: String, parent: String?) throws -> (cgroup: CgroupV2?, problem: String?) {
-        guard SystemdScope.isSystemdHere else { return (try createWithoutSystemd(id, parent), nil) }
-        if parent == nil, geteuid() != 0, let base = ownDelegatedCgroup(marked: true) {
-            return (try create(id, below: base, parent), nil)
+        guard DelegatedUnit.isSystemdHere else { return (try createWithoutSystemd(id, parent), nil) }
+        if let parent, !parent.hasSuffix(".slice") || parent.contains("/") || parent.hasPrefix("-") {
+            throw Failure("create cgroup", parent, "under systemd a cgroup parent is a slice, such as 'batch.slice'")
+        }
+        if parent == nil, geteuid() != 0, let base = ownDelegatedCgroup(marked: true),
+            base != DelegatedUnit.path(in: nil)
+        {
+            return (try create(id, below: base, usualParent), nil)
         }
         do {
-            return (try createInScope(id, parent), nil)
+            return (try createInUnit(id, parent), nil)
         } catch let failure as Failure {
             // Root needs no delegation; systemd itself may be what does not answer.
-            if geteuid() == 0, let cgroup = try create(id, below: Hierarchies.mountPoint, parent) {
-                return (cgroup, nil)
-            }
+            if parent == nil, let cgroup = try createInRoot(id, nil) { return (cgroup, nil) }
             return (nil, failure.reason)
         }
     }
 
     private static func createWithoutSystemd(_ id: String, _ parent: String?) throws -> CgroupV2? {
-        if geteuid() == 0, let cgroup = try create(id, below: Hierarchies.mountPoint, parent) { return cgroup }
-        return try ownDelegatedCgroup(marked: false).flatMap { try create(id, below: $0, parent) }
+        if let cgroup = try createInRoot(id, parent) { return cgroup }
+        return try ownDelegatedCgroup(marked: false).flatMap { try create(id, below: $0, parent ?? usualParent) }
+    }
+
+    private static func createInRoot(_ id: String, _ parent: String?) throws -> CgroupV2? {
+        guard geteuid() == 0 else { return nil }
+        let parent = parent.map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 }
+        return try create(id, below: Hierarchies.mountPoint, parent ?? usualParent)
+    }
+
+    private static func createInUnit(_ id: String, _ slice: String?) throws -> CgroupV2? {
+        let base = DelegatedUnit.path(in: slice)
+        if access(base, F_OK) != 0 { try DelegatedUnit.start(in: slice) }
+        return try create(id, below: base, nil, unit: DelegatedUnit.name(in: slice))
     }
 
     /// This process's own cgroup, if it may make others below it.
@@ -57,13 +71,18 @@ enum PlacementV2 {
         return getxattr(path, "user.delegate", &value, 1) == 1 && value == UInt8(ascii: "1")
     }
 
-    // MARK: plain directories
+    // MARK: making
 
-    private static func create(_ id: String, below base: String, _ parent: String?) throws -> CgroupV2? {
-        let above = base + "/" + (parent.map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 } ?? "apus")
+    /// Makes the directory `id` in `parent` below `base`, or right below it.
+    ///
+    /// - Returns: `nil` where this process may make none.
+    private static func create(
+        _ id: String, below base: String, _ parent: String?, unit: String? = nil
+    ) throws -> CgroupV2? {
+        let above = parent.map { "\(base)/\($0)" } ?? base
         do throws(SystemCallError) {
             let directory = try make("\(above)/\(id)", above: above)
-            let cgroup = CgroupV2(id: id, directory: directory, base: base, unit: nil)
+            let cgroup = CgroupV2(id: id, directory: directory, base: base, unit: unit)
             _ = try ControllersV2.enable(usual, forChildrenOf: above, below: base)
             return cgroup
         } catch {
@@ -90,60 +109,18 @@ enum PlacementV2 {
         try FileDescriptor.workingDirectory.makeDirectory(path)
     }
 
-    // MARK: scopes
-
-    private static func createInScope(_ id: String, _ parent: String?) throws -> CgroupV2 {
-        let unit = SystemdScope.name(of: id)
-        let scope = try ownScope(unit) ?? startScope(unit, id, parent)
-        do throws(SystemCallError) {
-            let base = try CgroupDirectory(scope)
-            try base.descriptor.makeDirectory(supervisor)
-            try CgroupDirectory("\(scope)/\(supervisor)").write("0", to: "cgroup.procs")
-            _ = try ControllersV2.enable(usual, forChildrenOf: scope, below: scope)
-            let directory = try make("\(scope)/\(container)", above: scope)
-            return CgroupV2(id: id, directory: directory, base: scope, unit: unit)
-        } catch {
-            throw Failure("create cgroup", unit, "\(error)")
-        }
-    }
-
-    /// The scope that this process is in already: a supervisor starts its container again in the one it has.
-    private static func ownScope(_ unit: String) -> String? {
-        guard var own = Hierarchies.ownCgroup(in: nil) else { return nil }
-        if own.hasSuffix("/\(supervisor)") { own.removeLast(supervisor.utf8.count + 1) }
-        return own.hasSuffix("/\(unit)") ? own : nil
-    }
-
-    private static func startScope(_ unit: String, _ id: String, _ parent: String?) throws(Failure) -> String {
-        if let parent, !parent.hasSuffix(".slice") || parent.contains("/") {
-            throw Failure("create cgroup", parent, "under systemd a cgroup parent is a slice, such as 'batch.slice'")
-        }
-        try SystemdScope.start(unit, description: "Apus container \(id)", slice: parent)
-        guard let scope = ownScope(unit) else {
-            throw Failure("create cgroup", unit, "systemd did not move this process into it")
-        }
-        return scope
-    }
-
     // MARK: finding
 
-    /// Finds directories by the names that `create` gives them in the usual places.
+    /// Finds a directory by the name that `create` gives it in the usual places.
     static func leftover(id: String) -> CgroupV2? {
-        let unit = SystemdScope.name(of: id)
-        let manager = "\(Hierarchies.mountPoint)/user.slice/user-\(getuid()).slice/user@\(getuid()).service"
-        let slices =
-            geteuid() == 0 ? ["\(Hierarchies.mountPoint)/system.slice"] : ["\(manager)/app.slice", manager]
-        for slice in slices {
-            // `try?`: a path where nothing was left is the usual answer.
-            if let directory = try? CgroupDirectory("\(slice)/\(unit)/\(container)") {
-                return CgroupV2(id: id, directory: directory, base: "\(slice)/\(unit)", unit: unit)
-            }
+        let unit = DelegatedUnit.path(in: nil)
+        // `try?`: a path where nothing was left is the usual answer.
+        if let directory = try? CgroupDirectory("\(unit)/\(id)") {
+            return CgroupV2(id: id, directory: directory, base: unit, unit: DelegatedUnit.name(in: nil))
         }
-        let bases =
-            [Hierarchies.mountPoint] + (geteuid() == 0 ? [] : [ownDelegatedCgroup(marked: false)].compactMap { $0 })
-        for base in bases {
+        for base in [Hierarchies.mountPoint] + [ownDelegatedCgroup(marked: false)].compactMap({ $0 }) {
             // `try?`: as above.
-            if let directory = try? CgroupDirectory("\(base)/apus/\(id)") {
+            if let directory = try? CgroupDirectory("\(base)/\(usualParent)/\(id)") {
                 return CgroupV2(id: id, directory: directory, base: base, unit: nil)
             }
         }

@@ -53,8 +53,8 @@ extension KernelTests {
 
         @Test func `a limit below what is in use is refused if that was asked`() throws {
             let test = try TestCgroup()
-            try test.start("exec sleep 100")
-            try test.waitForProcesses(1)
+            try test.start("{ sleep 100 & wait; }")
+            try test.waitForProcesses(2)
             #expect(throws: Failure.self) {
                 try test.cgroup.apply(.init(memory: .init(limit: 4096, checkBeforeUpdate: true)))
             }

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Cgroups
@@ -61,8 +62,12 @@ import Testing
         #expect(DBusAddress.parse(text).map(\.path) == paths)
     }
 
-    @Test(arguments: [("abc", "apus-abc.scope"), ("a+b", "apus-a\\x2bb.scope")])
-    func `a container's scope has a name that systemd accepts`(id: String, unit: String) {
-        #expect(SystemdScope.name(of: id) == unit)
+    @Test(arguments: [
+        (nil, "system.slice/apus-containers.service"), ("batch.slice", "batch.slice/apus-containers-batch.service"),
+        ("a-b-c.slice", "a.slice/a-b.slice/a-b-c.slice/apus-containers-a-b-c.service"),
+    ])
+    func `the service lies where its slice's name says`(slice: String?, path: String) {
+        #expect(
+            DelegatedUnit.path(in: slice).hasSuffix(geteuid() == 0 || slice != nil ? path : "apus-containers.service"))
     }
 }

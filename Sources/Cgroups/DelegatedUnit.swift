@@ -3,67 +3,116 @@ import Glibc
 import Linux
 import SystemPackage
 
-/// Scopes: cgroups that systemd makes around processes which it did not start, and leaves to them.
+/// The one cgroup that systemd delegates to Apus, once for as long as the manager runs.
+///
+/// It belongs to a service that does nothing and stays active. A scope for each container would be what other engines
+/// make; systemd then spends several times what all the rest of a run takes. Stopping the service ends all
+/// containers.
 ///
 /// - Note: org.freedesktop.systemd1(5); systemd, "Control Group APIs and Delegation".
-enum SystemdScope {
+enum DelegatedUnit {
     /// Whether systemd runs this machine.
     ///
     /// - Note: sd_booted(3).
     static var isSystemdHere: Bool { access("/run/systemd/system", F_OK) == 0 }
 
-    /// The unit for a container. `+` is the one letter of an id that a unit name must not have.
-    static func name(of id: String) -> String {
-        var name = "apus-"
-        for letter in id { name += letter == "+" ? "\\x2b" : String(letter) }
-        return name + ".scope"
+    /// The cgroup of this user's systemd: all below it is this user's to write.
+    static var managerRoot: String {
+        let uid = geteuid()
+        return uid == 0
+            ? Hierarchies.mountPoint : "\(Hierarchies.mountPoint)/user.slice/user-\(uid).slice/user@\(uid).service"
+    }
+
+    private static let prefix = "apus-containers"
+    private static var usualSlice: String { geteuid() == 0 ? "system.slice" : "app.slice" }
+
+    /// The service in `slice`; `nil` is the usual one.
+    static func name(in slice: String?) -> String {
+        slice.map { "\(prefix)-\($0.dropLast(".slice".count)).service" } ?? "\(prefix).service"
+    }
+
+    /// Whether `unit` has a name that Apus gives.
+    static func isOurs(_ unit: String) -> Bool { unit.hasPrefix(prefix) && unit.hasSuffix(".service") }
+
+    /// Where the service's cgroup is. A slice's name says what it lies in: `a-b.slice` is in `a.slice`.
+    ///
+    /// - Note: systemd.slice(5).
+    static func path(in slice: String?) -> String {
+        var path = managerRoot
+        let name = (slice ?? usualSlice).dropLast(".slice".count)
+        for index in name.indices where name[index] == "-" { path += "/\(name[..<index]).slice" }
+        return path + "/\(name).slice/\(self.name(in: slice))"
     }
 
     private static let manager = "org.freedesktop.systemd1.Manager"
     private static let unitExists = "org.freedesktop.systemd1.UnitExists"
 
-    /// Starts a delegated scope with this process in it, and waits until it is there.
+    /// Has systemd start the service, if it does not run, and waits until its cgroup is there.
     ///
-    /// It ends by itself with the last process in it.
-    ///
-    /// - Parameter slice: Where to put it; `nil` for the manager's usual place.
+    /// - Parameter slice: Where to put it; `nil` for the usual place.
     /// - Throws: `Failure` when no systemd of this user answers, or it refuses.
-    static func start(_ unit: String, description: String, slice: String?) throws(Failure) {
+    static func start(in slice: String?) throws(Failure) {
+        let unit = name(in: slice)
         let deadline = Deadline(seconds: 10)
         do throws(DBusError) {
             let connection = try connect(deadline)
-            while true {
-                do throws(DBusError) {
-                    return try start(unit, description, slice, connection)
-                } catch {
-                    // The scope of the run before goes when systemd has seen its last process end; it sends no word.
-                    guard error.name == unitExists, !deadline.isOver else { throw error }
-                    deadline.nap()
-                }
+            do throws(DBusError) {
+                try start(unit, slice ?? usualSlice, connection)
+            } catch {
+                // Started by another Apus meanwhile, or it runs and has lost its cgroup.
+                guard error.name == unitExists else { throw error }
             }
+            try realize(unit, connection)
         } catch {
             throw failure(unit, error)
         }
+        while access(path(in: slice), F_OK) != 0 {
+            if deadline.isOver { throw Failure("create cgroup", unit, "systemd did not make its cgroup within 10 s") }
+            deadline.nap()  // systemd sends no word of it
+        }
     }
 
-    private static func start(
-        _ unit: String, _ description: String, _ slice: String?, _ connection: DBusConnection
-    ) throws(DBusError) {
+    private static func start(_ unit: String, _ slice: String, _ connection: DBusConnection) throws(DBusError) {
+        let programs: [String] = ["/bin/true", "/usr/bin/true", "/run/current-system/sw/bin/true"]
+        guard let program = programs.first(where: { access($0, X_OK) == 0 }) else {
+            throw DBusError("this machine has no program 'true' for the service")
+        }
         var body = DBusWriter()
         body.string(unit)
         body.string("fail")
         body.array(alignment: 8) { properties in
-            properties.property("Description", "s") { $0.string(description) }
-            properties.property("PIDs", "au") { value in value.array(alignment: 4) { $0.uint32(UInt32(getpid())) } }
+            properties.property("Description", "s") { $0.string("Containers of Apus") }
+            properties.property("Slice", "s") { $0.string(slice) }
+            properties.property("Type", "s") { $0.string("oneshot") }
+            properties.property("RemainAfterExit", "b") { $0.uint32(1) }
             properties.property("Delegate", "b") { $0.uint32(1) }
+            properties.property("TasksMax", "t") { $0.uint64(.max) }
+            // One container that runs out of memory must not take the others along.
+            properties.property("OOMPolicy", "s") { $0.string("continue") }
             properties.property("CollectMode", "s") { $0.string("inactive-or-failed") }
-            if let slice { properties.property("Slice", "s") { $0.string(slice) } }
+            properties.property("ExecStart", "a(sasb)") { value in
+                value.array(alignment: 8) { commands in
+                    commands.align(8)
+                    commands.string(program)
+                    commands.array(alignment: 4) { $0.string(program) }
+                    commands.uint32(0)
+                }
+            }
         }
         body.array(alignment: 8) { _ in }
         let reply = try connection.call(manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", body)
         var reader = DBusReader(reply.body)
-        let job = try reader.string()
-        try waitForEnd(of: job, connection)
+        try waitForEnd(of: try reader.string(), connection)
+    }
+
+    /// Has systemd make the service's cgroup again, which it removes when the program has ended: any change of a
+    /// resource property does.
+    private static func realize(_ unit: String, _ connection: DBusConnection) throws(DBusError) {
+        var body = DBusWriter()
+        body.string(unit)
+        body.uint32(1)
+        body.array(alignment: 8) { properties in properties.property("TasksMax", "t") { $0.uint64(.max) } }
+        _ = try connection.call(manager, "SetUnitProperties", "sba(sv)", body)
     }
 
     private static func waitForEnd(of job: String, _ connection: DBusConnection) throws(DBusError) {
@@ -79,7 +128,7 @@ enum SystemdScope {
         }
     }
 
-    /// Moves a process into the cgroup `subgroup` of a scope. The systemd of a user asks the machine's for what it may
+    /// Moves a process into the cgroup `subgroup` of a unit, which must exist. The systemd of a user asks the machine's for what it may
     /// not do itself, such as taking a process of the same user out of its login session.
     static func attach(_ pid: pid_t, to unit: String, below subgroup: String) throws(Failure) {
         do throws(DBusError) {
