@@ -239,7 +239,7 @@ public struct ContainerStore: Sendable {
         do {
             try check("symlink", "'names/\(name)'") { symlinkat(id, directory.rawValue, "names/\(name)") }
             return true
-        } catch where error.errno == .fileExists {
+        } catch  where error.errno == .fileExists {
             return false
         }
     }

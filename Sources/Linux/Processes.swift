@@ -206,7 +206,8 @@ extension Clone {
     ) throws(SystemCallError) -> ProcessHandle {
         let stackSize = 1 << 20
         let stack = mmap(
-            nil, stackSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | CInt(MAP_NORESERVE) | CInt(MAP_STACK), -1, 0)
+            nil, stackSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | CInt(MAP_NORESERVE) | CInt(MAP_STACK),
+            -1, 0)
         guard let stack, stack != MAP_FAILED else {
             throw SystemCallError("mmap", "stack", Errno(rawValue: Glibc.errno))
         }

@@ -3,8 +3,10 @@
 //   init  → supervisor   .mapIDs            only with a new user namespace whose map needs the supervisor
 //   supervisor → init    .proceed           only after .mapIDs
 //   init  → supervisor   .console + fd      only with a terminal: the master side of its pseudo-terminal
+//   init  → supervisor   .executing         everything is set up
 //   init  → supervisor   .failed            a step failed; init has ended
-//   (end of file)                           init runs the container's command: the socket is close-on-exec
+//   (end of file)                           after .executing: init runs the container's command, as the socket is
+//                                           close-on-exec; before it: init was killed
 //
 // Anything else is an error.
 
@@ -18,6 +20,7 @@ enum Message {
     case mapIDs
     case proceed
     case console(FileDescriptor)
+    case executing
     case failed(Failure)
     /// The other side is gone, or has started the container's command.
     case end
@@ -44,6 +47,7 @@ struct Channel {
         case .mapIDs: try send(bytes: [UInt8(ascii: "m")])
         case .proceed: try send(bytes: [UInt8(ascii: "p")])
         case .console(let terminal): try send(bytes: [UInt8(ascii: "c")], descriptor: terminal)
+        case .executing: try send(bytes: [UInt8(ascii: "x")])
         case .failed(let failure): try send(bytes: Array(Self.encode(failure).prefix(Self.limit)))
         case .end: break
         }
@@ -59,6 +63,7 @@ struct Channel {
         case UInt8(ascii: "m"): return .mapIDs
         case UInt8(ascii: "p"): return .proceed
         case UInt8(ascii: "c") where descriptor >= 0: return .console(FileDescriptor(rawValue: descriptor))
+        case UInt8(ascii: "x"): return .executing
         case UInt8(ascii: "f"): return .failed(Self.decode(bytes[1..<count]))
         default: return .end
         }

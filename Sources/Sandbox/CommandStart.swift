@@ -39,6 +39,8 @@ struct CommandStart {
         if diesWithParent {
             try step("set", "parent-death signal") { () throws(SystemCallError) in try CurrentProcess.dieWithParent() }
         }
+        // Said before the filter is in force, which may forbid to say anything.
+        try step("report", "readiness") { () throws(SystemCallError) in try channel.send(.executing) }
         if usesInit && !rehearses { try ReapingInit.becomeInit(closing: channel.socket) }
         if noNewPrivileges { try loadFilter() }
         try takeStreams(terminal)

@@ -76,6 +76,7 @@ public struct Launch: Sendable {
     public func waitUntilRunning() throws(Failure) -> FileDescriptor? {
         defer { channel.socket.closeQuietly() }
         var console: FileDescriptor?
+        var isSetUp = false
         do throws(Failure) {
             while true {
                 switch try step("start container", "its init", { () throws(SystemCallError) in try channel.receive() })
@@ -85,7 +86,12 @@ public struct Launch: Sendable {
                     try step("start container", "its init") { () throws(SystemCallError) in try channel.send(.proceed) }
                 case .console(let terminal): console = terminal
                 case .failed(let failure): throw failure
-                case .end: return console
+                case .executing: isSetUp = true
+                case .end where isSetUp: return console
+                case .end:
+                    throw Failure(
+                        "start container", "its init", "was killed before it could run the command",
+                        remedy: "if it has a memory limit, that is too low for this")
                 case .proceed: throw Failure("start container", "its init", "sent an unexpected message")
                 }
             }
