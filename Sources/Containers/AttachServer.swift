@@ -15,7 +15,7 @@ final class AttachServer {
     }
 
     private let loop: EventLoop
-    private let listener: FileDescriptor
+    private let listener: FileDescriptor?
     private var clients: [Int32: Client] = [:]
 
     /// Called with the clients' input, and with `nil` at its end.
@@ -27,10 +27,17 @@ final class AttachServer {
     /// Called when every client has taken what it was sent.
     var onDrained: () throws -> Void = {}
 
+    /// Serves only the clients that it is given.
+    init(loop: EventLoop) {
+        self.loop = loop
+        listener = nil
+    }
+
     init(in directory: FileDescriptor, loop: EventLoop) throws(SystemCallError) {
         self.loop = loop
-        listener = try AttachSocket.listen(in: directory)
-        loop.watch(listener) { [unowned self] _ in try accept() }
+        let listener = try AttachSocket.listen(in: directory)
+        self.listener = listener
+        loop.watch(listener) { [unowned self] _ in try accept(from: listener) }
     }
 
     /// Takes a client that is connected already: the command that started this container.
@@ -68,11 +75,13 @@ final class AttachServer {
             }
             remove(client)
         }
-        loop.unwatch(listener)
-        listener.closeQuietly()
+        if let listener {
+            loop.unwatch(listener)
+            listener.closeQuietly()
+        }
     }
 
-    private func accept() throws {
+    private func accept(from listener: FileDescriptor) throws {
         let raw = try check("accept", "attach socket") { apus_accept(listener.rawValue) }
         add(Client(AttachConnection(socket: FileDescriptor(rawValue: raw))))
     }

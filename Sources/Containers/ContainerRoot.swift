@@ -17,7 +17,9 @@ extension Container {
     var mountPoint: String { "\(path)/root" }
 
     /// Makes ready what the container's root needs before it is mounted.
-    func prepareRoot(_ config: ContainerConfig) throws(Failure) -> RootFilesystem {
+    ///
+    /// - Parameter spec: Whose user namespace is to own the layers.
+    func prepareRoot(_ config: ContainerConfig, _ spec: Spec) throws(Failure) -> RootFilesystem {
         switch (config.root, config.storage) {
         case (.directory(path: let source), _):
             try requireDirectory(source)
@@ -25,6 +27,7 @@ extension Container {
         case (.overlay(path: let source), .overlay):
             try requireDirectory(source)
             try makeMountPoint()
+            try makeLayers(ownedBy: spec)
             return .overlay(lower: source, layers: layersPath)
         case (.overlay(path: let source), .copy):
             try requireDirectory(source)
@@ -32,6 +35,7 @@ extension Container {
             return .directory(copyPath)
         case (.host, .overlay):
             try makeMountPoint()
+            try makeLayers(ownedBy: spec)
             return .host(layers: layersPath)
         case (.host, .copy):
             throw Failure(
@@ -66,6 +70,20 @@ extension Container {
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw Failure(
                 "open --rootfs", path, "is not a directory", remedy: "name a directory with a root file system")
+        }
+    }
+
+    /// Root that maps its container's root to another ID gives that one the directory for the layers, which are made from
+    /// inside. An ordinary user's own directory is the container's root's already.
+    private func makeLayers(ownedBy spec: Spec) throws(Failure) {
+        guard geteuid() == 0, let uid = spec.linux?.uidMappings?.first(where: { $0.containerID == 0 })?.hostID,
+            let gid = spec.linux?.gidMappings?.first(where: { $0.containerID == 0 })?.hostID
+        else { return }
+        do throws(SystemCallError) {
+            try directory.makeDirectory("layers", mode: 0o700)
+            try check("chown", "'layers'") { fchownat(directory.rawValue, "layers", uid, gid, AT_SYMLINK_NOFOLLOW) }
+        } catch {
+            throw Failure("make layer", layersPath, error)
         }
     }
 

@@ -74,7 +74,7 @@ struct ContainerStart {
         let placement = try place(in: cgroup)
         defer { placement.close() }
         var sandbox = Sandbox(
-            spec: spec, root: try container.prepareRoot(config), mountPoint: container.mountPoint,
+            spec: spec, root: try container.prepareRoot(config, spec), mountPoint: container.mountPoint,
             seccomp: try container.seccompProgram(config, spec), streams: streams.forContainer, cgroup: placement,
             usesInit: config.initProcess)
         sandbox.rehearses = rehearses

@@ -34,20 +34,36 @@ public struct Exec {
 
     /// Runs the command and waits for its end; with `detach` only for its start.
     ///
-    /// This process is in the container's namespaces from then on.
+    /// This process is in the container's namespaces from then on, unless the command has a terminal.
     ///
-    /// - Returns: The command's exit code.
-    public func run() throws -> Int32 {
+    /// - Returns: How the command ended, or that the user left it.
+    public func run() throws -> AttachClient.Ending {
+        if options.tty && !options.detach { return try runWithTerminal() }
         // Before there is a command that somebody could want to end: a signal waits until it can be passed on.
-        if !options.detach { try ExecSession.handledSignals.block() }
+        if !options.detach { try handledSignals.block() }
         let launch = try launch(streams: streams(), diesWithParent: !options.detach)
-        let console = try launch.waitUntilRunning()
-        if options.detach { return 0 }
-        return try ExecSession(launch.process, console: console).serve()
+        _ = try launch.waitUntilRunning()
+        if options.detach { return .exited(0) }
+        return .exited(try ExecSession(launch.process).serve())
+    }
+
+    /// Another process holds the command and its terminal, so that the user can leave them (`--detach-keys`).
+    private func runWithTerminal() throws -> AttachClient.Ending {
+        let (ours, theirs) = try AttachClient.makePair()
+        let pid = try check("fork") { apus_fork() }
+        if pid == 0 {
+            ours.closeQuietly()
+            TerminalHolder(client: theirs).hold { try launch(streams: .terminal, diesWithParent: true) }
+        }
+        theirs.closeQuietly()
+        var client = AttachClient.Options()
+        client.sendsInput = options.interactive
+        client.hasTerminal = true
+        client.detachKeys = options.detachKeys
+        return try AttachClient(socket: ours, client).run()
     }
 
     private func streams() throws(Failure) -> StandardStreams {
-        if options.tty && !options.detach { return .terminal }
         do throws(SystemCallError) {
             let null = try FileDescriptor.workingDirectory.open("/dev/null", O_RDWR)
             if options.detach { return .descriptors(input: null, output: null, error: null, owned: false) }
@@ -112,69 +128,71 @@ public struct Exec {
     }
 }
 
-/// Serves a command in the foreground: its terminal, the signals of its caller, and its end.
+/// All signals but the faults of this very process.
+private let handledSignals = SignalSet.all.subtracting(
+    [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP].map { Signal(rawValue: $0) })
+
+/// Serves a command in the foreground that has its caller's own streams: passes signals on and waits for its end.
 private final class ExecSession {
     private let process: ProcessHandle
-    private let console: FileDescriptor?
     private let loop = EventLoop()
-    private var output: OutputPump?
 
-    init(_ process: ProcessHandle, console: FileDescriptor?) {
+    init(_ process: ProcessHandle) {
         self.process = process
-        self.console = console
     }
 
-    /// All but the faults of this very process.
-    static let handledSignals = SignalSet.all.subtracting(
-        [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP].map { Signal(rawValue: $0) })
-
+    /// - Returns: The command's exit code.
     func serve() throws -> Int32 {
-        let signals = try SignalDescriptor(Self.handledSignals)
+        let signals = try SignalDescriptor(handledSignals)
         loop.watch(signals.descriptor) { [unowned self] _ in
             while let arrival = try signals.next() { try take(arrival.signal.rawValue) }
         }
         loop.watch(process.pidfd) { [unowned self] _ in loop.stop() }
-        let restore = try attachTerminal()
-        defer { restore() }
         try loop.run()
-        try output?.drain()
         return try process.reap()?.code ?? 125
     }
 
     private func take(_ signal: CInt) throws {
         switch signal {
-        case SIGCHLD, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU: return
-        case SIGWINCH:
-            // `try?`: a terminal that has no size any more is gone
-            if let size = try? FileDescriptor(rawValue: STDIN_FILENO).windowSize() { try console?.setWindowSize(size) }
+        case SIGCHLD, SIGPIPE, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU: return
         default: try process.send(signal)
         }
     }
+}
 
-    /// Joins the command's terminal to this process' streams.
-    ///
-    /// - Returns: What gives the caller's terminal its settings back.
-    private func attachTerminal() throws -> () -> Void {
-        guard let console else { return {} }
-        let stdin = FileDescriptor(rawValue: STDIN_FILENO)
-        let stdout = FileDescriptor(rawValue: STDOUT_FILENO)
-        output = try OutputPump(console, loop: loop) { bytes in
-            try stdout.writeFully(bytes)
-            return true
+/// The process that holds a command with a terminal for a client, and goes on holding it when the client detaches.
+private struct TerminalHolder {
+    let client: FileDescriptor
+
+    /// Starts the command and serves it to its end.
+    func hold(_ launch: () throws -> Launch) -> Never {
+        let loop = EventLoop()
+        let server = AttachServer(loop: loop)
+        server.adopt(client, isOwner: true)
+        do {
+            try check("setsid") { setsid() }
+            try handledSignals.block()
+            let launch = try launch()
+            let console = try launch.waitUntilRunning()
+            try server.finish(.exited(serve(launch.process, console, server, loop)))
+        } catch {
+            let failure = error as? Failure ?? Failure("exec", "", "\(error)")
+            try? server.finish(.failed(failure))  // `try?`: a client that is gone has no use for it
         }
-        let input = try InputPump(console.duplicate(as: nil), isTerminal: true, loop: loop)
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        loop.watch(stdin) { [unowned self] _ in
-            let count = Glibc.read(stdin.rawValue, &buffer, buffer.count)
-            if count > 0 {
-                try input.write(buffer[..<count])
-            } else {
-                loop.unwatch(stdin)
-                try input.end()
-            }
-        }
-        guard stdin.isTerminal else { return {} }
-        let settings = try stdin.setRaw()
-        return { stdin.restore(settings) }
+        CurrentProcess.exitNow(0)
+    }
+
+    private func serve(
+        _ process: ProcessHandle, _ console: FileDescriptor?, _ server: AttachServer, _ loop: EventLoop
+    ) throws -> Int32 {
+        var ends = ContainerStart.SupervisorEnds()
+        ends.terminal = console
+        let streams = try SupervisedStreams(ends, log: nil, server: server, relays: false, loop: loop)
+        server.onSignal = { try process.send($0) }
+        server.onOwnerGone = { try process.send(SIGKILL) }
+        loop.watch(process.pidfd) { _ in loop.stop() }
+        try loop.run()
+        try streams.drain()
+        return try process.reap()?.code ?? 125
     }
 }

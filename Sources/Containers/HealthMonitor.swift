@@ -89,7 +89,10 @@ final class HealthMonitor {
             let (id, path) = (container.id, container.store.path)
             try check("close_range") { apus_close_range(3, UInt32.max, 0) }
             let store = try ContainerStore(path: path)
-            CurrentProcess.exitNow(try Exec(store.open(id: id), options).run())
+            guard case .exited(let code) = try Exec(store.open(id: id), options).run() else {
+                CurrentProcess.exitNow(125)
+            }
+            CurrentProcess.exitNow(code)
         } catch {
             Report.line("\(error)")
             CurrentProcess.exitNow((error as? Failure)?.exitCode ?? 125)

@@ -153,7 +153,9 @@ public final class Supervisor {
             return
         }
         try initProcess.send(signal)
-        loop.after(nanoseconds: UInt64(max(config.stopTimeout ?? 10, 0)) * 1_000_000_000) { [unowned self] in
+        let seconds = config.stopTimeout ?? 10
+        guard seconds >= 0 else { return }  // -1: it may take as long as it wants
+        loop.after(nanoseconds: UInt64(seconds) * 1_000_000_000) { [unowned self] in
             try self.initProcess?.send(SIGKILL)
         }
     }

@@ -174,7 +174,7 @@ public struct ContainerCopy: Sendable {
         let spec = try container.makeSpec(config)
         try container.writeHostFiles(config, spec)
         return try body(
-            .stopped(root: try container.prepareRoot(config), mountPoint: container.mountPoint, spec: spec))
+            .stopped(root: try container.prepareRoot(config, spec), mountPoint: container.mountPoint, spec: spec))
     }
 }
 

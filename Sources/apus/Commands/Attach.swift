@@ -56,7 +56,12 @@ struct AttachmentOptions: ParsableArguments {
 
     /// Serves an attachment to its end, and ends this command as the container did.
     static func finish(_ client: AttachClient) throws -> Never {
-        switch try client.run() {
+        try finish(client.run())
+    }
+
+    /// Ends this command as what it was attached to did.
+    static func finish(_ ending: AttachClient.Ending) throws -> Never {
+        switch ending {
         case .exited(let code): throw ExitCode(code)
         case .detached:
             Report.raw("read escape sequence\n")

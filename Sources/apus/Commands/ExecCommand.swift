@@ -16,6 +16,6 @@ enum ExecCommand {
         let store = try ContainerStore()
         for problem in store.sweep() { Report.line("\(problem)") }
         let container = try store.find(request.container)
-        return try Exec(container, request.options).run()
+        try AttachmentOptions.finish(try Exec(container, request.options).run())
     }
 }
