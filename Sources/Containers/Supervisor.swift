@@ -47,6 +47,8 @@ public final class Supervisor {
     private var reason = EndReason.own
     private var restartDelay: UInt64 = 100_000_000
     private var restarts = 0
+    private var lifeGuard: LifeGuard?
+    private var guardTimer: Int?
 
     /// Called once, when the container's command runs for the first time.
     public var onStarted: () -> Void = {}
@@ -118,6 +120,7 @@ public final class Supervisor {
         onStarted()
         onStarted = {}
         watchTimeout()
+        guardForeground(start.process)
         let health = config.healthCheck.map { HealthMonitor(container, $0, loop: loop) }
         if !attachment.isForeground { loop.trimsMemory = true }
         try loop.run()
@@ -133,6 +136,20 @@ public final class Supervisor {
 
     private func watchEnd(_ process: ProcessHandle) {
         loop.watch(process.pidfd) { [unowned self] _ in loop.stop() }
+    }
+
+    /// A foreground run takes its container along even when it is killed and the container's init has changed its user.
+    private func guardForeground(_ process: ProcessHandle) {
+        guard attachment.isForeground, !config.initProcess else { return }
+        guardTimer = loop.after(nanoseconds: LifeGuard.delay) { [unowned self] in
+            lifeGuard = try LifeGuard(over: process)
+        }
+    }
+
+    private func dismissGuard() throws {
+        if let guardTimer { loop.cancel(guardTimer) }
+        try lifeGuard?.dismiss()
+        lifeGuard = nil
     }
 
     private func watchTimeout() {
@@ -163,6 +180,7 @@ public final class Supervisor {
     private func collect(
         _ start: ContainerStart.Started, _ started: Timestamp, _ streams: SupervisedStreams?
     ) throws -> ContainerState.Ending {
+        try dismissGuard()
         let status = try start.process.reap() ?? .exited(code: 255)
         // The last process of a PID namespace takes all others along; without one, the cgroup finds them.
         if !start.spec.hasOwnPIDNamespace { try cgroup?.kill() }

@@ -1,0 +1,49 @@
+import CLinux
+import Glibc
+import Linux
+import SystemPackage
+
+/// A process that kills a container when the foreground `apus run` that supervises it is killed.
+///
+/// Init asks the kernel for that itself (`PR_SET_PDEATHSIG`), but an init that changes its user, as the entrypoints of
+/// many images do, loses it. Short runs end before one is made.
+///
+/// - Note: prctl(2), `PR_SET_PDEATHSIG`: "cleared … when the credentials change".
+struct LifeGuard {
+    private let process: ProcessHandle
+    /// The end of a pipe that only the supervisor holds: when it is gone, however it went, the other end says so.
+    private let life: FileDescriptor
+
+    /// How long a container runs without one, in nanoseconds.
+    static let delay: UInt64 = 100_000_000
+
+    /// Starts watching over `initProcess`.
+    init(over initProcess: ProcessHandle) throws(SystemCallError) {
+        let (read, write) = try FileDescriptor.makePipe()
+        guard let process = try Clone.clone() else { Self.watch(initProcess, supervisor: read) }
+        read.closeQuietly()
+        self.process = process
+        life = write
+    }
+
+    /// Ends it, after the container has ended.
+    func dismiss() throws(SystemCallError) {
+        try process.send(SIGKILL)
+        _ = try process.reap()
+        process.pidfd.closeQuietly()
+        life.closeQuietly()
+    }
+
+    /// In the new process: waits for the end of either, and touches nothing else.
+    private static func watch(_ initProcess: ProcessHandle, supervisor: FileDescriptor) -> Never {
+        let kept = [initProcess.pidfd.rawValue, supervisor.rawValue].sorted().map { UInt32($0) }
+        _ = apus_close_range(0, kept[0] - 1, 0)
+        if kept[1] > kept[0] + 1 { _ = apus_close_range(kept[0] + 1, kept[1] - 1, 0) }
+        _ = apus_close_range(kept[1] + 1, UInt32.max, 0)
+        setsid()
+        var entries = [initProcess.pidfd, supervisor].map { pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0) }
+        while poll(&entries, 2, -1) < 0 {}
+        if entries[0].revents == 0 { _ = apus_pidfd_send_signal(initProcess.pidfd.rawValue, SIGKILL) }
+        CurrentProcess.exitNow(0)
+    }
+}
