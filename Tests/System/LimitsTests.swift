@@ -106,7 +106,7 @@ import Testing
             try apus.detached("held", ["--memory", "64m", "--cpus", "0.5", "--pids-limit", "30"])
             let format = "{{range .Apus.Limits}}{{.Limit}} {{.Enforced}} {{.Mechanism}}\n{{end}}"
             let lines = try apus.inspect("held", format).split(separator: "\n")
-            #expect(lines.count == 3)
+            #expect(Set(lines.map { $0.prefix { $0 != " " } }).isSuperset(of: ["memory", "cpus", "pids-limit"]))
             for line in lines {
                 let words = line.split(separator: " ")
                 #expect(
@@ -181,7 +181,7 @@ import Testing
             try apus.detached("loose", ["--limits", "best-effort", "--memory", "64m", "--cpus", "1"])
             let format = "{{range .Apus.Limits}}{{.Limit}} {{.Enforced}} {{.Mechanism}}\n{{end}}"
             let lines = try apus.inspect("loose", format).split(separator: "\n")
-            #expect(lines.count == 2)
+            #expect(lines.count >= 2)
             #expect(lines.contains { $0.hasSuffix("false none") || $0.hasSuffix("true rlimit") })
             #expect(try apus.inspect("loose", "{{.HostConfig.Memory}}") == "67108864")
         }
