@@ -71,11 +71,22 @@ final class LogWriter {
         entries += "\",\"stream\":\"\(stream.rawValue)\",\"time\":\"\(Timestamp.now.rfc3339)\"}\n".utf8
     }
 
+    /// Writes whole lines, and goes on in a new file where the next would be more than a file may hold.
     private func put(_ entries: [UInt8]) throws(SystemCallError) {
-        guard !entries.isEmpty else { return }
-        if let maximum = rotation.maximumSize, size > 0, size + entries.count > maximum { try rotate() }
-        try file.writeFully(entries)
-        size += entries.count
+        var rest = entries[...]
+        while !rest.isEmpty {
+            let room = max(0, (rotation.maximumSize ?? .max) - size)
+            var end = rest.prefix(room).lastIndex(of: 0x0a)
+            if end == nil, size > 0 {
+                try rotate()
+                continue
+            }
+            if end == nil { end = rest.firstIndex(of: 0x0a) }  // a line that no file has room for gets its own
+            let lines = rest[...(end ?? rest.endIndex - 1)]
+            try file.writeFully(lines)
+            size += lines.count
+            rest = rest[lines.endIndex...]
+        }
     }
 
     /// `log` becomes `log.1`, `log.1` becomes `log.2`, and so on; the oldest is dropped.

@@ -24,7 +24,6 @@ struct Reconciliation {
         }
         guard let state else {
             try removeCgroups(nil)
-            unlinkat(store.directory.rawValue, "names/.\(id)", 0)  // its name, half taken
             return try container.removeFiles(name: store.nameOf(id))  // killed before there was anything to keep
         }
         if case .running(let running) = state.status { try kill(running) }

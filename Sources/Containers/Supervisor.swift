@@ -213,7 +213,6 @@ public final class Supervisor {
     }
 
     private func finish(_ ending: ContainerState.Ending) throws {
-        try attachServer?.finish(.exited(ending.exitCode))
         if config.removeAtEnd {
             try container.removeFiles(name: currentName())
         } else {
@@ -223,6 +222,8 @@ public final class Supervisor {
             }
         }
         container.store.releaseAlive(container.id, alive)
+        // Last: whoever hears of the end finds the name free, or the container ready to be started again.
+        try attachServer?.finish(.exited(ending.exitCode))
         try say(ending)
     }
 

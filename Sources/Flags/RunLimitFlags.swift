@@ -9,7 +9,7 @@ extension RunCommandLine {
             "Memory",
             [
                 .value("memory", "m", "SIZE", "Limit memory") { flags, text throws(Failure) in
-                    flags.resources.memory = try Values.positiveSize(text)
+                    flags.resources.memory = try Values.memoryLimit(text)
                 },
                 .value("memory-swap", nil, "SIZE", "Limit memory and swap together, -1 for no limit of swap") {
                     flags, text throws(Failure) in

@@ -105,6 +105,23 @@ public struct ProcessHandle: Sendable {
             let levels = lines.first(where: { $0.hasPrefix("NSpid:") })?.split(separator: "\t")
         else { return false }
         return levels.count > 2 && levels.last == "1" && (caught | blocked) & (1 << UInt64(signal - 1)) == 0
+            && !waitsForSignals
+    }
+
+    /// Whether one of its threads is in sigwait(3), as an init that passes signals on is: meanwhile /proc shows the signals
+    /// that it waits for as neither caught nor blocked.
+    private var waitsForSignals: Bool {
+        do throws(SystemCallError) {
+            let threads = try FileDescriptor.workingDirectory.open("/proc/\(pid)/task", O_RDONLY | O_DIRECTORY)
+            defer { threads.closeQuietly() }
+            for thread in try threads.entries() {
+                let call = String(decoding: try threads.contents(of: "\(thread)/syscall", limit: 4096), as: UTF8.self)
+                if call.hasPrefix("\(SYS_rt_sigtimedwait) ") { return true }
+            }
+            return false
+        } catch {
+            return true  // it cannot be told: the signal and its timeout will
+        }
     }
 
     /// Reaps this child.

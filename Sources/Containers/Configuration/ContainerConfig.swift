@@ -23,6 +23,8 @@ public struct ContainerConfig: Codable, Sendable, Equatable {
     /// Whether standard input stays connected.
     public var interactive = false
     public var tty = false
+    /// The terminal's size at the start: that of its first user's.
+    public var consoleSize: Spec.ConsoleSize?
     /// `NAME=value` each, later ones win.
     public var environment: [String] = []
     /// Names that the environment must not have, even by default.

@@ -71,6 +71,7 @@ struct SpecGeneration {
     private func process(_ capabilities: Spec.Capabilities) -> Spec.Process {
         Spec.Process(
             terminal: config.tty ? true : nil,
+            consoleSize: config.tty ? config.consoleSize : nil,
             user: user,
             args: config.arguments,
             env: environment,

@@ -74,6 +74,15 @@ public enum Values {
         return bytes
     }
 
+    /// Reads a memory limit. With less than 256 KiB the kernel cannot even set a container up inside it.
+    public static func memoryLimit(_ text: String) throws(Failure) -> Int64 {
+        let bytes = try positiveSize(text)
+        guard bytes >= 256 << 10 else {
+            throw failure(text, "less than a container can start in", remedy: "give at least 256k")
+        }
+        return bytes
+    }
+
     private static func unit(_ text: Substring) -> Int64? {
         var letters = Array(text.utf8.drop { $0 == UInt8(ascii: " ") }).map { $0 | 0x20 }  // lower case
         if letters.isEmpty || letters == [UInt8(ascii: "b")] { return 1 }

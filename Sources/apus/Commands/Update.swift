@@ -50,7 +50,7 @@ struct Update: ParsableCommand {
     }
 
     private func readMemory(_ limits: inout ResourceLimits) throws {
-        limits.memory = try value("memory", memory, Values.positiveSize)
+        limits.memory = try value("memory", memory, Values.memoryLimit)
         limits.memorySwap = try value("memory-swap", memorySwap, Values.sizeOrUnlimited)
         limits.memoryReservation = try value("memory-reservation", memoryReservation, Values.positiveSize)
     }

@@ -20,6 +20,9 @@ struct HostConfigInspection {
         [
             "Binds": Self.list(config.mounts.filter { $0.kind != .tmpfs }.map(Self.bind)),
             "ContainerIDFile": "",
+            "ConsoleSize": [
+                .integer(of: config.consoleSize?.height ?? 0), .integer(of: config.consoleSize?.width ?? 0),
+            ],
             "LogConfig": logConfig,
             "RestartPolicy": config.restart.value,
             "AutoRemove": .bool(config.removeAtEnd),

@@ -39,9 +39,12 @@ enum Script {
 
 /// Calls that tests of a container's life make again and again.
 extension Apus {
+    /// A busybox root that belongs to the caller: below one of somebody else, an ordinary user can change little.
+    var root: String { caller == .ordinary ? OwnRoot.ordinary : Machine.busybox }
+
     /// The words of `run` with a busybox root.
     func runWords(_ flags: [String], _ command: [String]) -> [String] {
-        ["run"] + flags + ["--rootfs", "\(Machine.busybox):O", "--"] + command
+        ["run"] + flags + ["--rootfs", "\(root):O", "--"] + command
     }
 
     /// `apus run FLAGS --rootfs BUSYBOX:O -- COMMAND`.
@@ -52,7 +55,7 @@ extension Apus {
     /// - Returns: The container's ID.
     @discardableResult
     func create(_ name: String, _ flags: [String] = [], command: [String]) throws -> String {
-        try succeed(["create", "--name", name] + flags + ["--rootfs", "\(Machine.busybox):O", "--"] + command)
+        try succeed(["create", "--name", name] + flags + ["--rootfs", "\(root):O", "--"] + command)
     }
 
     /// `apus run -d`.
@@ -129,4 +132,22 @@ struct TerminalFlags: Equatable {
 
     static let usual = TerminalFlags(echo: true, canonical: true, signals: true)
     static let raw = TerminalFlags(echo: false, canonical: false, signals: false)
+}
+
+/// A busybox root that all tests of an ordinary caller share, and none changes.
+private enum OwnRoot {
+    static let ordinary: String = {
+        guard Machine.isRoot else { return Machine.busybox }
+        let account = Caller.ordinary.account
+        let path = "\(Machine.busybox)-\(account.name)"
+        do {
+            try Machine.makeBusyboxRoot(path)
+            let words = ["/bin/chown", "--recursive", "--no-dereference", "\(account.uid):\(account.gid)", path]
+            let changed = try RunningProcess(words, environment: [:], directory: "/").wait()
+            guard changed.status == 0 else { fatalError("\(changed)") }
+        } catch {
+            fatalError("\(error)")
+        }
+        return path
+    }()
 }

@@ -1,0 +1,174 @@
+import FoundationEssentials
+import Glibc
+import Testing
+
+/// `apus ps` and `apus inspect`: what is shown, to people and to programs.
+@Suite struct ListingTests {
+    @Test(arguments: Caller.available)
+    func `ps shows the running ones, and all with -a, in Docker's columns`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let id = try apus.detached("up")
+            try apus.create("down", command: ["true"])
+            let lines = try apus("ps").lines
+            #expect(lines.count == 2)
+            let titles = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"]
+            var rest = lines[0][...]
+            for title in titles {
+                let found = try #require(rest.firstRange(of: title), "\(title) in \(lines[0])")
+                rest = rest[found.upperBound...]
+            }
+            #expect(lines[1].hasPrefix(id.prefix(12)))
+            #expect(lines[1].hasSuffix(" up"))
+            #expect(lines[1].contains("\"sleep 1000\""))
+            #expect(lines[1].contains("Up "))
+            #expect(try apus("ps", "-a").lines.count == 3)
+        }
+    }
+
+    @Test func `without containers there is the head of the table alone`() throws {
+        try withApus(.own) { apus in
+            let table = try apus("ps").lines
+            #expect(table.count == 1)
+            #expect(try apus("ps", "-q") == .printed(""))
+            #expect(try apus("ps", "--format", "json") == .printed(""))
+        }
+    }
+
+    @Test func `-q shows IDs, --no-trunc whole ones, -l and -n the newest`() throws {
+        try withApus(.own) { apus in
+            let ids = try ["first", "second", "third"].map { try apus.create($0, command: ["true"]) }
+            #expect(try apus("ps", "-aq").lines == ids.reversed().map { String($0.prefix(12)) })
+            #expect(try apus("ps", "-aq", "--no-trunc").lines == ids.reversed())
+            #expect(try apus("ps", "-lq", "--no-trunc").lines == [ids[2]])
+            #expect(try apus("ps", "-n", "2", "-q", "--no-trunc").lines == [ids[2], ids[1]])
+        }
+    }
+
+    @Test(arguments: [
+        (["name=al"], ["alpha"]), (["name=^alpha$"], ["alpha"]), (["name=a"], ["alpha", "beta", "gamma"]),
+        (["label=tier"], ["alpha", "beta"]), (["label=tier=front"], ["alpha"]),
+        (["label=tier", "label=zone=1"], ["beta"]), (["status=created"], ["gamma"]), (["status=running"], ["beta"]),
+        (["status=running", "status=created"], ["beta", "gamma"]), (["exited=3"], ["alpha"]), (["exited=0"], []),
+        (["name=beta", "name=gamma"], ["beta", "gamma"]), (["since=alpha"], ["beta", "gamma"]),
+        (["before=gamma"], ["alpha", "beta"]), (["name=beta", "status=created"], []),
+    ])
+    func `filters of one kind add up and those of different kinds narrow`(
+        filters: [String], expected: [String]
+    ) throws {
+        try withApus(.own) { apus in
+            _ = try apus.runContainer(["--name", "alpha", "-l", "tier=front"], ["sh", "-c", "exit 3"])
+            try apus.detached("beta", ["--label", "tier=back", "--label", "zone=1"])
+            try apus.create("gamma", command: ["true"])
+            let words = ["ps", "-a", "--format", "{{.Names}}"] + filters.flatMap { ["--filter", $0] }
+            #expect(try apus(words).lines.sorted() == expected)
+        }
+    }
+
+    @Test(arguments: ["colour=red", "status=asleep", "name", "exited=many", "name=["])
+    func `a filter that does not exist is a usage error`(filter: String) throws {
+        try withApus(.own) { apus in
+            let result = try apus("ps", "--filter", filter)
+            #expect(result.status == 125)
+            #expect(result.output.isEmpty)
+            #expect(result.errors.contains(filter))
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("{{.Names}} {{.State}}", "shown created"), ("{{.Image}}", nil), ("{{upper .Names}}", "SHOWN"),
+            ("{{.Label \"tier\"}}", "front"), ("{{if eq .State \"created\"}}new{{else}}old{{end}}", "new"),
+            ("{{json .Names}}", "\"shown\""), ("{{printf \"%s-%s\" .Names .State}}", "shown-created"),
+            ("{{len .Names}}", "5"), ("table {{.Names}}\t{{.State}}", "NAMES   STATE\nshown   created"),
+        ] as [(String, String?)])
+    func `templates are Go's`(template: String, expected: String?) throws {
+        try withApus(.own) { apus in
+            try apus.create("shown", ["--label", "tier=front"], command: ["true"])
+            let result = try apus("ps", "-a", "--format", template)
+            #expect(result.status == 0, "\(result)")
+            if let expected { #expect(result.text == expected) }
+        }
+    }
+
+    @Test(arguments: ["{{", "{{.NoSuchField}}", "{{end}}", "{{nofunction .Names}}"])
+    func `a template with a mistake is said and exits with an error`(template: String) throws {
+        try withApus(.own) { apus in
+            try apus.create("shown", command: ["true"])
+            for words in [["ps", "-a"], ["inspect", "shown"]] {
+                let result = try apus(words + ["--format", template])
+                #expect(result.status != 0, "\(words): \(result)")
+                #expect(result.errors.split(separator: "\n").count == 1, "\(words): \(result)")
+            }
+        }
+    }
+
+    @Test func `ps --format json has an object a line`() throws {
+        struct Row: Decodable {
+            let ID, Names, State, Image, Command, Status: String
+        }
+        try withApus(.own) { apus in
+            try apus.create("one", command: ["echo", "\"quoted\" \u{1b}[31m é"])
+            try apus.create("two", command: ["true"])
+            let rows = try apus("ps", "-a", "--format", "json").lines.map {
+                try JSONDecoder().decode(Row.self, from: Data($0.utf8))
+            }
+            #expect(rows.map(\.Names) == ["two", "one"])
+            #expect(rows.map(\.State) == ["created", "created"])
+        }
+    }
+
+    // MARK: inspect
+
+    private struct Inspection: Decodable {
+        struct State: Decodable {
+            let Status: String
+            let Running, Paused, OOMKilled, Dead: Bool
+            let Pid, ExitCode: Int
+            let StartedAt, FinishedAt: String
+        }
+        struct Config: Decodable {
+            let Hostname, User, WorkingDir: String
+            let Tty, OpenStdin: Bool
+            let Env, Cmd: [String]
+            let Labels: [String: String]
+        }
+        let Id, Created, Path, Name: String
+        let Args: [String]
+        let State: State
+        let Config: Config
+        let RestartCount: Int
+    }
+
+    @Test(arguments: Caller.available)
+    func `inspect has Docker's shape`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let flags = ["--hostname", "inner", "-e", "A=1", "--label", "tier=front", "-w", "/tmp"]
+            let id = try apus.detached("known", flags)
+            let text = try apus.succeed("inspect", "known")
+            let all = try JSONDecoder().decode([Inspection].self, from: Data(text.utf8))
+            let one = try #require(all.first)
+            #expect(all.count == 1)
+            #expect(one.Id == id)
+            #expect(one.Name == "/known")
+            #expect(one.Path == "sleep" && one.Args == ["1000"])
+            #expect(one.State.Status == "running" && one.State.Running && one.State.Pid > 0)
+            #expect(!one.State.Paused && !one.State.OOMKilled && !one.State.Dead)
+            #expect(one.Config.Hostname == "inner" && one.Config.WorkingDir == "/tmp")
+            #expect(one.Config.Env.contains("A=1") && one.Config.Labels == ["tier": "front"])
+            #expect(access("/proc/\(one.State.Pid)", F_OK) == 0)
+            try apus.succeed("kill", "known")
+            #expect(try apus.inspect("known", "{{.State.Running}} {{.State.Pid}} {{.State.ExitCode}}") == "false 0 137")
+        }
+    }
+
+    @Test func `inspect of several prints those that exist`() throws {
+        try withApus(.own) { apus in
+            let ids = try ["one", "two"].map { try apus.create($0, command: ["true"]) }
+            let result = try apus("inspect", "one", "nobody", "two")
+            #expect(result.status == 1)
+            #expect(result.isOneLineNaming("nobody"))
+            let found = try JSONDecoder().decode([Inspection].self, from: Data(result.output.utf8))
+            #expect(found.map(\.Id) == ids)
+        }
+    }
+}
