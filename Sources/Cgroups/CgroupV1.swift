@@ -289,7 +289,7 @@ final class CgroupV1: Cgroup {
     // MARK: memory running out
 
     func oomKills() throws -> UInt64 {
-        try directory(of: .memory, making: false)?.readKeyed("memory.oom_control")["oom_kill"] ?? 0
+        try directory(of: .memory, making: false)?.readNumber("oom_kill", in: "memory.oom_control") ?? 0
     }
 
     /// - Note: cgroup-v1 memory.rst, "OOM Control".

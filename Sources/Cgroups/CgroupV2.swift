@@ -145,7 +145,7 @@ final class CgroupV2: Cgroup {
 
     // MARK: memory running out
 
-    func oomKills() throws -> UInt64 { try directory.readKeyed("memory.events")["oom_kill"] ?? 0 }
+    func oomKills() throws -> UInt64 { try directory.readNumber("oom_kill", in: "memory.events") }
 
     func oomNotifier() throws -> FileDescriptor? {
         guard directory.has("memory.events") else { return nil }

@@ -135,6 +135,20 @@ extension CgroupDirectory {
         Self.keyed(try readIfThere(file) ?? "")
     }
 
+    /// One number of such a file, without a table of all; 0 where it is not there.
+    func readNumber(_ key: String, in file: String) throws -> UInt64 {
+        guard let text = try readIfThere(file) else { return 0 }
+        var rest = text.utf8[...]
+        while !rest.isEmpty {
+            let line = rest.prefix { $0 != UInt8(ascii: "\n") }
+            rest = rest[line.endIndex...].dropFirst()
+            guard line.starts(with: key.utf8) else { continue }
+            let value = line.dropFirst(key.utf8.count)
+            if value.first == UInt8(ascii: " ") { return UInt64(Substring(value.dropFirst())) ?? 0 }
+        }
+        return 0
+    }
+
     static func keyed(_ text: String) -> [String: UInt64] {
         var values: [String: UInt64] = [:]
         for line in text.utf8.split(separator: UInt8(ascii: "\n")) {

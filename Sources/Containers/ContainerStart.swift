@@ -37,8 +37,6 @@ struct ContainerStart {
     /// A container whose command runs.
     struct Started {
         let process: ProcessHandle
-        /// In clock ticks since boot.
-        let startTime: UInt64
         let cgroup: (any Cgroup)?
         let limits: [LimitRecord]
         let streams: SupervisorEnds
@@ -80,9 +78,8 @@ struct ContainerStart {
         sandbox.rehearses = rehearses
         let (launch, console) = try launch(&sandbox)
         streams.ends.terminal = console
-        let startTime = ProcessStatus(launch.process.pid)?.startTime ?? 0
         return Started(
-            process: launch.process, startTime: startTime, cgroup: cgroup, limits: limits, streams: streams.ends,
+            process: launch.process, cgroup: cgroup, limits: limits, streams: streams.ends,
             spec: sandbox.spec)
     }
 

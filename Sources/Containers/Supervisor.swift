@@ -202,7 +202,7 @@ public final class Supervisor {
 
     private func recordRunning(_ start: ContainerStart.Started, at time: Timestamp) throws {
         let running = ContainerState.RunningProcess(
-            pid: start.process.pid, startTime: start.startTime, bootID: Boot.id, startedAt: time, supervisor: getpid())
+            pid: start.process.pid, startTime: ProcessStatus(start.process.pid)?.startTime ?? 0, bootID: Boot.id, startedAt: time, supervisor: getpid())
         try container.saveDescription(config, start.spec)
         try container.writeState(initial: config) { state in
             state.status = .running(running)

@@ -44,12 +44,16 @@ public struct MountOptions: Sendable, Equatable {
         case "defaults", "async", "sync", "dirsync", "loud", "silent", "iversion", "noiversion", "mand", "nomand":
             break  // the defaults of every file system that a container mounts
         default:
-            let recursive = option.first == "r" && Self.attributes(of: String(option.dropFirst())) != nil
-            if let (set, clear) = Self.attributes(of: recursive ? String(option.dropFirst()) : option) {
-                take(set: set, clear: clear, recursive: recursive)
+            if let (set, clear) = Self.attributes(of: option) {
+                take(set: set, clear: clear, recursive: false)
+            } else if option.utf8.first == UInt8(ascii: "r"),
+                let (set, clear) = Self.attributes(of: String(option.dropFirst()))
+            {
+                take(set: set, clear: clear, recursive: true)
+            } else if let equals = option.utf8.firstIndex(of: UInt8(ascii: "=")) {
+                data.append((String(option[..<equals]), String(option[option.utf8.index(after: equals)...])))
             } else {
-                let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                data.append((String(parts[0]), parts.count > 1 ? String(parts[1]) : nil))
+                data.append((option, nil))
             }
         }
     }
