@@ -195,7 +195,6 @@ public final class Supervisor {
     }
 
     private func finish(_ ending: ContainerState.Ending) throws {
-        try attachServer?.finish(.exited(ending.exitCode))
         if config.removeAtEnd {
             try container.removeFiles(name: currentName())
         } else {
@@ -205,6 +204,8 @@ public final class Supervisor {
             }
         }
         container.store.releaseAlive(container.id, alive)
+        // Last: who hears of the end may remove or start the container at once.
+        try attachServer?.finish(.exited(ending.exitCode))
         try say(ending)
     }
 
