@@ -15,19 +15,27 @@ extension Container {
     ///   - seconds: How long to wait before SIGKILL, -1 for ever; `nil` for its own timeout.
     public func stop(signal: Signal? = nil, grace seconds: Int? = nil) throws {
         let config = try loadConfig()
-        let state = try updateState { $0.stoppedByUser = true }
-        if let process = try openProcess(of: state) {
-            defer { process.pidfd.closeQuietly() }
-            let signal = signal?.rawValue ?? config.stopSignal ?? SIGTERM
-            // An init without a handler never sees the signal: waiting for it would be for nothing.
-            let isDeaf = process.ignoresAsInit(signal)
-            try process.send(isDeaf ? SIGKILL : signal)
-            try thawIfPaused(state)
-            if try !process.waitForEnd(seconds: seconds ?? config.stopTimeout ?? 10) { try process.send(SIGKILL) }
-        } else {
-            try AttachSocket.sendSignal(SIGTERM, in: directory)  // its supervisor may be waiting to start it again
+        var state = try updateState { $0.stoppedByUser = true }
+        while try openProcess(of: state)?.pidfd.closeQuietly() == nil {
+            guard try isSupervised() else { return }
+            // Its supervisor is starting it, or waits to start it again: that takes it to its end, or makes it run.
+            try AttachSocket.sendSignal(SIGTERM, in: directory)
+            poll(nil, 0, 5)
+            guard let current = try loadStateIfPresent() else { continue }
+            state = current
         }
+        try end(state, signal?.rawValue ?? config.stopSignal ?? SIGTERM, seconds ?? config.stopTimeout ?? 10)
         try waitUntilUnsupervised()
+    }
+
+    private func end(_ state: ContainerState, _ signal: CInt, _ seconds: Int) throws {
+        guard let process = try openProcess(of: state) else { return }
+        defer { process.pidfd.closeQuietly() }
+        // An init without a handler never sees the signal: waiting for it would be for nothing.
+        let isDeaf = process.ignoresAsInit(signal)
+        try process.send(isDeaf ? SIGKILL : signal)
+        try thawIfPaused(state)
+        if try !process.waitForEnd(seconds: seconds) { try process.send(SIGKILL) }
     }
 
     /// Sends a signal to the container's init; after SIGKILL, returns when the container has ended.
