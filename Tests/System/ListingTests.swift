@@ -104,6 +104,7 @@ import Testing
 
     @Test func `ps --format json has an object a line`() throws {
         struct Row: Decodable {
+            // swift-format-ignore: AlwaysUseLowerCamelCase
             let ID, Names, State, Image, Command, Status: String
         }
         try withApus(.own) { apus in
@@ -121,21 +122,34 @@ import Testing
 
     private struct Inspection: Decodable {
         struct State: Decodable {
+            // swift-format-ignore: AlwaysUseLowerCamelCase
             let Status: String
+            // swift-format-ignore: AlwaysUseLowerCamelCase
             let Running, Paused, OOMKilled, Dead: Bool
+            // swift-format-ignore: AlwaysUseLowerCamelCase
             let Pid, ExitCode: Int
+            // swift-format-ignore: AlwaysUseLowerCamelCase
             let StartedAt, FinishedAt: String
         }
         struct Config: Decodable {
+            // swift-format-ignore: AlwaysUseLowerCamelCase
             let Hostname, User, WorkingDir: String
+            // swift-format-ignore: AlwaysUseLowerCamelCase
             let Tty, OpenStdin: Bool
+            // swift-format-ignore: AlwaysUseLowerCamelCase
             let Env, Cmd: [String]
+            // swift-format-ignore: AlwaysUseLowerCamelCase
             let Labels: [String: String]
         }
+        // swift-format-ignore: AlwaysUseLowerCamelCase
         let Id, Created, Path, Name: String
+        // swift-format-ignore: AlwaysUseLowerCamelCase
         let Args: [String]
+        // swift-format-ignore: AlwaysUseLowerCamelCase
         let State: State
+        // swift-format-ignore: AlwaysUseLowerCamelCase
         let Config: Config
+        // swift-format-ignore: AlwaysUseLowerCamelCase
         let RestartCount: Int
     }
 
