@@ -80,7 +80,7 @@ import Testing
     @Test(arguments: Caller.all)
     func `@host has the machine's programs, and its writes are gone afterwards`(caller: Caller) throws {
         try withApus(caller) { apus in
-            let name = "apus-test-\(getpid())-\(caller)"
+            let name = "apus-test-written-\(getpid())-\(caller)"
             // An ordinary user can write where they can outside: other places belong to users that the container lacks.
             let places = caller == .root ? "/etc /usr /var/tmp /" : apus.account.home
             let script = "for d in \(places); do echo x >$d/\(name) && cat $d/\(name); done; cat /etc/debian_version"
