@@ -24,6 +24,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -136,6 +137,10 @@ static inline int apus_prlimit(pid_t pid, int resource, const struct rlimit *set
 }
 static inline int apus_ioprio_set(int which, int who, int value) {
     return (int)syscall(__NR_ioprio_set, which, who, value);
+}
+// `environ` is a variable that Swift cannot use safely: its strings are overwritten, where /proc/PID/environ shows them.
+static inline void apus_clear_environment(void) {
+    for (char **variable = environ; variable && *variable; variable++) memset(*variable, 0, strlen(*variable));
 }
 static inline pid_t apus_fork(void) { return fork(); }
 static inline pid_t apus_gettid(void) { return (pid_t)syscall(__NR_gettid); }

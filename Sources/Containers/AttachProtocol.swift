@@ -108,16 +108,25 @@ struct AttachConnection {
         }
     }
 
+    /// - Returns: One message; nothing at the end.
     private func receive() throws(SystemCallError) -> ArraySlice<UInt8> {
-        var bytes = [UInt8](repeating: 0, count: Self.chunk + 16)
-        do throws(SystemCallError) {
-            let count = try check("recv", "attach socket") {
-                CInt(truncatingIfNeeded: Glibc.recv(socket.rawValue, &bytes, bytes.count, 0))
+        // An other end that was closed with something unread is reported once, before what it had sent.
+        for _ in 0..<2 {
+            do throws(SystemCallError) {
+                return try receiveOnce()
+            } catch  where error.errno == .connectionReset {
+                continue
             }
-            return bytes[..<Int(count)]
-        } catch  where error.errno == .connectionReset {
-            return []
         }
+        return []
+    }
+
+    private func receiveOnce() throws(SystemCallError) -> ArraySlice<UInt8> {
+        var bytes = [UInt8](repeating: 0, count: Self.chunk + 16)
+        let count = try check("recv", "attach socket") {
+            CInt(truncatingIfNeeded: Glibc.recv(socket.rawValue, &bytes, bytes.count, 0))
+        }
+        return bytes[..<Int(count)]
     }
 
     private static func bytes(_ number: Int32) -> [UInt8] {

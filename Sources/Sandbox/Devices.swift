@@ -51,12 +51,25 @@ struct DeviceTable {
         if !bindsHostNodes {
             for (name, major, minor) in Self.standard {
                 try step("make device", "/dev/\(name)") { () throws(SystemCallError) in
-                    try Self.make(name, S_IFCHR | 0o666, apus_makedev(major, minor), in: directory)
+                    do throws(SystemCallError) {
+                        try Self.make(name, S_IFCHR | 0o666, apus_makedev(major, minor), in: directory)
+                    } catch  where error.errno == .notPermitted {
+                        // Root of a user namespace that this container shares may mount, but not make devices.
+                        try Self.bind(name, in: directory)
+                    }
                 }
             }
             for device in devices { try make(device) }
         }
         try link(in: directory)
+    }
+
+    private static func bind(_ name: String, in directory: FileDescriptor) throws(SystemCallError) {
+        let tree = try Mount.clone("/dev/\(name)")
+        defer { tree.closeQuietly() }
+        let target = try directory.open(name, O_CREAT | O_WRONLY | O_NOFOLLOW, mode: 0o666)
+        defer { target.closeQuietly() }
+        try Mount.attach(tree, to: target, named: "/dev/\(name)")
     }
 
     private func make(_ device: Spec.Device) throws(Failure) {

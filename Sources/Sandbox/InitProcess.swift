@@ -38,7 +38,8 @@ struct InitProcess {
         try isolateMounts()
         // What comes from the host is taken hold of while its paths and this user's rights to them are still there.
         let sources = try openSources()
-        try becomeNamespaceRoot()
+        let mayChangeGroups = self.mayChangeGroups
+        try becomeNamespaceRoot(mayChangeGroups: mayChangeGroups)
         try adjustOOMScore()
         let root = try sandbox.root.mount(at: sandbox.mountPoint, inUserNamespace: ownsUserNamespace)
         let mounts = MountTable(root: root, inUserNamespace: ownsUserNamespace)
@@ -93,7 +94,14 @@ struct InitProcess {
 
     private var hostUID: UInt32 { linux?.uidMappings?.first?.hostID ?? 0 }
     private var hostGID: UInt32 { linux?.gidMappings?.first?.hostID ?? 0 }
-    private var mayChangeGroups: Bool { !ownsUserNamespace || !mapsOwnIDsAlone }
+    /// Read before the root changes, while /proc is this machine's.
+    private var mayChangeGroups: Bool {
+        guard ownsUserNamespace else { return true }
+        if mapsOwnIDsAlone { return false }
+        // `try?`: without the file there is no such rule
+        let rule = try? FileDescriptor.workingDirectory.contents(of: "/proc/self/setgroups", limit: 16)
+        return !(rule?.starts(with: "deny".utf8) ?? false)
+    }
 
     private func mapIDs() throws(Failure) {
         guard makesUserNamespace else { return }
@@ -140,7 +148,7 @@ struct InitProcess {
     }
 
     /// Files made from here on belong to the namespace's root user.
-    private func becomeNamespaceRoot() throws(Failure) {
+    private func becomeNamespaceRoot(mayChangeGroups: Bool) throws(Failure) {
         guard ownsUserNamespace, mapsRoot else { return }
         try step("change user", "root of the user namespace") { () throws(SystemCallError) in
             if mayChangeGroups { try check("setgroups") { apus_setgroups(0, nil) } }

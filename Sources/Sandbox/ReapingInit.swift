@@ -17,13 +17,14 @@ enum ReapingInit {
         }
         if child == 0 { return }
         socket.closeQuietly()
-        hideArguments()
+        hideCaller()
         _ = apus_close_range(0, UInt32.max, 0)
         CurrentProcess.exitNow(serve(child, all))
     }
 
-    /// The command line of `apus run` may hold secrets, and /proc/1/cmdline shows it to the whole container.
-    private static func hideArguments() {
+    /// The command line and the environment of `apus run` may hold secrets, and /proc/1 shows both to the container.
+    private static func hideCaller() {
+        apus_clear_environment()
         for index in 0..<Int(CommandLine.argc) {
             guard let argument = CommandLine.unsafeArgv[index] else { continue }
             memset(argument, 0, strlen(argument))

@@ -85,7 +85,7 @@ public struct HostFacts: Sendable {
         namespace: @escaping @Sendable (String, Spec.NamespaceType) throws(Failure) -> String
     ) -> HostFacts {
         var facts = HostFacts(
-            uid: geteuid(), gid: getegid(), isRoot: geteuid() == 0, id: id, containerDirectory: containerDirectory,
+            uid: geteuid(), gid: getegid(), isRoot: mayMount(), id: id, containerDirectory: containerDirectory,
             dataDirectory: dataDirectory, hostName: machineName(), limitsSwap: kernelLimitsSwap(),
             exists: { FileDescriptor.workingDirectory.has($0) },
             subordinateIDs: readSubordinateIDs, devices: HostDevice.find, namespace: namespace)
@@ -93,6 +93,13 @@ public struct HostFacts: Sendable {
         facts.owner = { try? FileDescriptor.workingDirectory.status(of: $0).st_uid }
         facts.grantableCapabilities = { Capabilities.bounding().names }
         return facts
+    }
+
+    /// Root of a container or of a service may lack the right, and then does as an ordinary user does.
+    private static func mayMount() -> Bool {
+        guard geteuid() == 0 else { return false }
+        // `try?`: a kernel that does not tell will say at the first mount
+        return (try? Capabilities.effective())?.contains(.administration) ?? true
     }
 
     /// The name of this machine, in the UTS namespace of this process.
