@@ -166,9 +166,16 @@ public struct Container: Sendable {
 
     // MARK: Removing
 
+    /// A file that is there while it is renamed: a rename that is cut short leaves it with two names.
+    static let renamingMark = "renaming"
+
     /// Removes the directory, its layers and its name. Nothing of it may be running.
     func removeFiles(name: String?) throws(Failure) {
+        // Nobody changes a record meanwhile: a file that appears in a directory while it is emptied keeps it from going.
+        let lock = try lockRecords()
+        defer { lock.closeQuietly() }
         do throws(SystemCallError) {
+            if directory.has(Self.renamingMark) { try store.releaseNames(of: id) }
             if let name { try store.release(name, of: id) }
             // First out of sight, so that a removal that is cut short is not taken for a container.
             if store.livePath != store.path { try store.live.removeTree("containers/\(id)") }

@@ -249,6 +249,13 @@ public struct ContainerStore: Sendable {
         if idNamed(name) == id { try directory.remove("names/\(name)") }
     }
 
+    /// Takes every name from container `id`. The cost grows with the containers that exist.
+    func releaseNames(of id: String) throws(SystemCallError) {
+        let names = try directory.open("names", O_RDONLY | O_DIRECTORY)
+        defer { names.closeQuietly() }
+        for name in try names.entries() { try release(name, of: id) }
+    }
+
     // MARK: Making
 
     /// 64 hexadecimal digits that no other container has.

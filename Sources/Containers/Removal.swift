@@ -81,6 +81,8 @@ extension ContainerStore {
         var config = try container.loadConfig()
         let old = state.name
         guard name != old else { throw Failure("rename container", name, "it has that name already") }
+        try container.save(name, as: Container.renamingMark)
+        defer { unlinkat(container.directory.rawValue, Container.renamingMark, 0) }
         try reserve(name, for: container.id)
         do {
             state.name = name

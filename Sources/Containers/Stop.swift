@@ -15,19 +15,26 @@ extension Container {
     ///   - seconds: How long to wait before SIGKILL, -1 for ever; `nil` for its own timeout.
     public func stop(signal: Signal? = nil, grace seconds: Int? = nil) throws {
         let config = try loadConfig()
-        let state = try updateState { $0.stoppedByUser = true }
-        if let process = try openProcess(of: state) {
-            defer { process.pidfd.closeQuietly() }
-            let signal = signal?.rawValue ?? config.stopSignal ?? SIGTERM
-            // An init without a handler never sees the signal: waiting for it would be for nothing.
-            let isDeaf = process.ignoresAsInit(signal)
-            try process.send(isDeaf ? SIGKILL : signal)
-            try thawIfPaused(state)
-            if try !process.waitForEnd(seconds: seconds ?? config.stopTimeout ?? 10) { try process.send(SIGKILL) }
-        } else {
-            try AttachSocket.sendSignal(SIGTERM, in: directory)  // its supervisor may be waiting to start it again
+        try updateState { $0.stoppedByUser = true }
+        // A supervisor that is just starting it, or waits to start it again, has no process yet: then look again.
+        while try !stopProcess(signal, seconds, config), try isSupervised() {
+            try AttachSocket.sendSignal(SIGTERM, in: directory)
+            poll(nil, 0, 5)
         }
         try waitUntilUnsupervised()
+    }
+
+    /// - Returns: Whether there was a process to stop.
+    private func stopProcess(_ signal: Signal?, _ seconds: Int?, _ config: ContainerConfig) throws -> Bool {
+        guard let state = try loadStateIfPresent(), let process = try openProcess(of: state) else { return false }
+        defer { process.pidfd.closeQuietly() }
+        let signal = signal?.rawValue ?? config.stopSignal ?? SIGTERM
+        // An init without a handler never sees the signal: waiting for it would be for nothing.
+        let isDeaf = process.ignoresAsInit(signal)
+        try process.send(isDeaf ? SIGKILL : signal)
+        try thawIfPaused(state)
+        if try !process.waitForEnd(seconds: seconds ?? config.stopTimeout ?? 10) { try process.send(SIGKILL) }
+        return true
     }
 
     /// Sends a signal to the container's init; after SIGKILL, returns when the container has ended.

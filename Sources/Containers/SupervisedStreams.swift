@@ -7,7 +7,7 @@ import SystemPackage
 final class SupervisedStreams {
     private var outputs: [OutputPump] = []
     private var input: InputPump?
-    private let terminal: FileDescriptor?
+    private var terminal: FileDescriptor?
     private let log: LogWriter?
     private let server: AttachServer?
     private let relays: Bool
@@ -20,7 +20,8 @@ final class SupervisedStreams {
         self.server = server
         self.relays = relays
         self.loop = loop
-        terminal = streams.terminal
+        // Of its own: the pump closes the other as soon as nobody has the terminal open inside.
+        terminal = try streams.terminal?.duplicate(as: nil)
         if let terminal = streams.terminal {
             // A descriptor of its own, because the loop watches each for one thing.
             let writing = try terminal.duplicate(as: nil)
@@ -41,6 +42,8 @@ final class SupervisedStreams {
     func drain() throws {
         for output in outputs { try output.drain() }
         input?.close()
+        terminal?.closeQuietly()
+        terminal = nil
         loop.unwatch(FileDescriptor(rawValue: STDIN_FILENO))
         try log?.finish()
     }

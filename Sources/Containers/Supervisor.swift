@@ -87,11 +87,11 @@ public final class Supervisor {
             while true {
                 let ending = try runOnce()
                 hasRun = true
-                guard try shouldRestart(after: ending) else {
+                // Asked again after the wait, in which the user may have stopped it.
+                guard try shouldRestart(after: ending), try waitBeforeRestart(ending) else {
                     try finish(ending)
                     return ending.exitCode
                 }
-                try waitBeforeRestart(ending)
             }
         } catch {
             try abandon(error, remove: removeIfNotStarted && !hasRun)
@@ -202,7 +202,8 @@ public final class Supervisor {
 
     private func recordRunning(_ start: ContainerStart.Started, at time: Timestamp) throws {
         let running = ContainerState.RunningProcess(
-            pid: start.process.pid, startTime: ProcessStatus(start.process.pid)?.startTime ?? 0, bootID: Boot.id, startedAt: time, supervisor: getpid())
+            pid: start.process.pid, startTime: ProcessStatus(start.process.pid)?.startTime ?? 0, bootID: Boot.id,
+            startedAt: time, supervisor: getpid())
         try container.saveDescription(config, start.spec)
         try container.writeState(initial: config) { state in
             state.status = .running(running)
@@ -273,7 +274,8 @@ public final class Supervisor {
         return try !container.loadState().stoppedByUser
     }
 
-    private func waitBeforeRestart(_ ending: ContainerState.Ending) throws {
+    /// - Returns: Whether it is still to be started again.
+    private func waitBeforeRestart(_ ending: ContainerState.Ending) throws -> Bool {
         restarts += 1
         try container.updateState {
             $0.restarts = restarts
@@ -282,8 +284,10 @@ public final class Supervisor {
         // Docker's back-off: doubled each time, up to a minute, from the start again after ten seconds of running.
         let ran = ending.finishedAt.nanoseconds - (ending.startedAt ?? ending.finishedAt).nanoseconds
         restartDelay = ran > 10_000_000_000 ? 100_000_000 : min(restartDelay * 2, 60_000_000_000)
-        loop.after(nanoseconds: restartDelay) { [unowned self] in loop.stop() }
+        let timer = loop.after(nanoseconds: restartDelay) { [unowned self] in loop.stop() }
+        defer { loop.cancel(timer) }
         try loop.run()
+        return try reason != .stopped && !container.loadState().stoppedByUser
     }
 
     // MARK: Signals

@@ -38,17 +38,26 @@ enum MarkedProcesses {
         }
     }
 
-    /// Kills those outside of all containers: commands of Apus, and supervisors.
+    /// Kills those outside of all containers, commands of Apus and supervisors, and those that they forked meanwhile.
     static func killSupervisors(_ mark: String) throws {
-        for process in find(mark) {
-            defer { process.pidfd.closeQuietly() }
-            // `try?`: a process that is gone need not be killed
-            let status = try? FileDescriptor.workingDirectory.contents(
-                of: "/proc/\(process.pid)/status", limit: 1 << 16)
-            let lines = String(decoding: status ?? [], as: UTF8.self).split(separator: "\n")
-            let levels = lines.first { $0.hasPrefix("NSpid:") }?.split(separator: "\t").count
-            if levels == 2 { try process.send(SIGKILL) }
+        while true {
+            let processes = find(mark).filter { !$0.hasEnded() }
+            defer { processes.forEach { $0.pidfd.closeQuietly() } }
+            let supervisors = processes.filter { !isInContainer($0.pid) }
+            if supervisors.isEmpty { return }
+            for process in supervisors { try process.send(SIGKILL) }
+            for process in supervisors {
+                _ = try Deadline.after(10).wait(for: [(process.pidfd, POLLIN)], "the end of \(process.pid)")
+            }
         }
+    }
+
+    /// Whether it has a PID of its own in a namespace below this one's.
+    private static func isInContainer(_ pid: pid_t) -> Bool {
+        // `try?`: a process that is gone need not be killed
+        let status = try? FileDescriptor.workingDirectory.contents(of: "/proc/\(pid)/status", limit: 1 << 16)
+        let lines = String(decoding: status ?? [], as: UTF8.self).split(separator: "\n")
+        return lines.first { $0.hasPrefix("NSpid:") }?.split(separator: "\t").count != 2
     }
 }
 
