@@ -38,7 +38,7 @@ END_OF_REPORT
 work=$(mktemp -d)
 trap '"$apus" rm -f "$name" >/dev/null 2>&1 || true; rm -rf -- "$work"' EXIT
 mkfifo "$work/in" "$work/out"
-echo "This machine is $(hostname), with $(find /proc -maxdepth 1 -name '[0-9]*' | wc -l) processes."
+echo "This machine is $(hostname), with $(printf '%s\n' /proc/[0-9]* | wc -l) processes."
 echo "\$ apus run -i ${options[*]} @host -- sh -c '…'"
 "$apus" run -i "${options[@]}" @host -- sh -c "$report" sh "$file" <"$work/in" >"$work/out" &
 exec {input}>"$work/in" {output}<"$work/out"

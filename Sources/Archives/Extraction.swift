@@ -39,6 +39,7 @@ public struct Extraction: ~Copyable {
     public struct Head: Sendable {
         /// In bytes, as they are in the archive.
         public let name: [UInt8]
+        /// Whether it is a directory, rather than a file of any other kind.
         public let isDirectory: Bool
     }
 

@@ -89,7 +89,9 @@ public struct LimitRecord: Codable, Sendable, Equatable {
     public var limit: String
     /// The value for people: `256 MiB`.
     public var asked: String
+    /// What holds it; `none` where nothing does.
     public var mechanism: LimitMechanism
+    /// Whether it holds.
     public var enforced: Bool
 
     public init(limit: String, asked: String, mechanism: LimitMechanism, enforced: Bool) {
@@ -102,6 +104,7 @@ public struct LimitRecord: Codable, Sendable, Equatable {
 
 /// Where a cgroup lies, for another process to open it.
 public struct CgroupRecord: Codable, Sendable, Equatable {
+    /// The generation of cgroups that it is in.
     public enum Kind: String, Codable, Sendable {
         case v1
         case v2
@@ -130,6 +133,7 @@ public struct CgroupRecord: Codable, Sendable, Equatable {
 
 /// What the processes of a cgroup use and have used. A part is `nil` where its controller is not at work.
 public struct CgroupStatistics: Codable, Sendable, Equatable {
+    /// Time on processors, since the cgroup was made.
     public struct CPU: Codable, Sendable, Equatable {
         /// Nanoseconds.
         public var usage: UInt64 = 0
@@ -145,6 +149,7 @@ public struct CgroupStatistics: Codable, Sendable, Equatable {
         public var throttledTime: UInt64 = 0
     }
 
+    /// Memory, now.
     public struct Memory: Codable, Sendable, Equatable {
         /// Bytes, file cache included.
         public var usage: UInt64 = 0
@@ -158,6 +163,7 @@ public struct CgroupStatistics: Codable, Sendable, Equatable {
         public var cache: UInt64 = 0
     }
 
+    /// Processes and threads, now.
     public struct Pids: Codable, Sendable, Equatable {
         /// Processes and threads.
         public var current: UInt64 = 0
@@ -165,10 +171,15 @@ public struct CgroupStatistics: Codable, Sendable, Equatable {
         public var limit: UInt64?
     }
 
+    /// Block input and output, on all devices, since the cgroup was made.
     public struct IO: Codable, Sendable, Equatable {
+        /// Bytes read.
         public var readBytes: UInt64 = 0
+        /// Bytes written.
         public var writeBytes: UInt64 = 0
+        /// Requests to read.
         public var readOperations: UInt64 = 0
+        /// Requests to write.
         public var writeOperations: UInt64 = 0
     }
 

@@ -6,18 +6,22 @@ public import Linux
 public struct ContainerState: Sendable, Codable {
     /// The format of this record; another one is refused rather than guessed.
     public var schemaVersion = ContainerState.currentSchema
+    /// The only format that this version reads and writes.
     public static let currentSchema = 1
 
+    /// 64 hexadecimal digits.
     public let id: String
     public var name: String
     public let created: Timestamp
     /// What its root is made from, as the user wrote it: `@host`, a directory.
     public let image: String
+    /// The program and its arguments.
     public let command: [String]
     public let labels: [String: String]
     /// Whether it is removed when it ends (`--rm`).
     public var autoRemove: Bool
     public var status: Status
+    /// Where it is among the cgroups while it runs.
     public var cgroup: CgroupRecord?
     /// What became of each limit.
     public var limits: [LimitRecord]
@@ -25,6 +29,7 @@ public struct ContainerState: Sendable, Codable {
     public var restarts: Int
     /// Whether its user stopped it, which `--restart unless-stopped` heeds.
     public var stoppedByUser: Bool
+    /// `nil` without a health check.
     public var health: Health?
 
     public init(
@@ -60,7 +65,9 @@ public struct ContainerState: Sendable, Codable {
         /// The boot that both belong to.
         public let bootID: String
         public let startedAt: Timestamp
+        /// Whether its cgroup is frozen.
         public var paused: Bool
+        /// The supervisor's process ID.
         public let supervisor: Int32
 
         public init(pid: Int32, startTime: UInt64, bootID: String, startedAt: Timestamp, supervisor: Int32) {
@@ -81,9 +88,11 @@ public struct ContainerState: Sendable, Codable {
 
     /// How a container ended.
     public struct Ending: Sendable, Codable {
+        /// As Docker has them: 124, 125, 126, 127, 128 and a signal, or the command's own.
         public var exitCode: Int32
         /// Whether the kernel killed one of its processes for want of memory.
         public var oomKilled: Bool
+        /// `nil` for a command that never ran.
         public var startedAt: Timestamp?
         public var finishedAt: Timestamp
         /// Why Apus could not run it, or what became of it.
@@ -103,12 +112,15 @@ public struct ContainerState: Sendable, Codable {
 
     /// What the health command says.
     public struct Health: Sendable, Codable {
+        /// The verdict; `starting` until the first success, or too many failures.
         public enum Status: String, Sendable, Codable { case starting, healthy, unhealthy }
         public var status: Status
+        /// Failures since the last success.
         public var failingStreak: Int
         /// The newest results, oldest first; at most five.
         public var log: [Probe]
 
+        /// One run of the health command.
         public struct Probe: Sendable, Codable {
             public var start: Timestamp
             public var end: Timestamp

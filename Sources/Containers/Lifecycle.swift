@@ -8,6 +8,7 @@ extension ContainerStore {
     /// A container that was made just now, with its `alive` lock held.
     public struct New {
         public let container: Container
+        /// What was asked for, with the name that the container got.
         public let config: ContainerConfig
         let alive: FileDescriptor
     }

@@ -9,6 +9,7 @@ import SystemPackage
 public struct LimitUpdate: Sendable {
     /// What is not `nil` replaces what the container has.
     public var resources = ResourceLimits()
+    /// `nil` leaves the policy as it is.
     public var restart: RestartPolicy?
 
     public init() {}

@@ -1,5 +1,6 @@
 /// One line that a container wrote, as the log keeps it.
 public struct LogEntry: Sendable, Equatable {
+    /// Which of its two output streams it was written to.
     public enum Stream: String, Sendable { case stdout, stderr }
 
     /// What was written, with its newline if it had one.

@@ -9,7 +9,9 @@ public struct LogReader {
     public struct Options: Sendable {
         /// The newest so many; `nil` for all.
         public var tail: Int?
+        /// Nothing older; `nil` for no bound.
         public var since: Timestamp?
+        /// Nothing newer; `nil` for no bound.
         public var until: Timestamp?
         /// Whether to go on until the container ends.
         public var follows = false

@@ -13,6 +13,7 @@ public struct Flag<Target>: Sendable {
     public let description: FlagDescription
     public let action: Action
 
+    /// A flag that is on or off.
     public static func toggle(
         _ name: String, _ letter: Character? = nil, _ help: String,
         _ store: @escaping @Sendable (inout Target, Bool) throws(Failure) -> Void
@@ -20,6 +21,7 @@ public struct Flag<Target>: Sendable {
         Flag(description: FlagDescription(name, letter, nil, false, help), action: .toggle(store))
     }
 
+    /// A flag with one value.
     public static func value(
         _ name: String, _ letter: Character? = nil, _ metavar: String, _ help: String,
         _ store: @escaping @Sendable (inout Target, String) throws(Failure) -> Void
@@ -40,6 +42,7 @@ public struct Flag<Target>: Sendable {
 public struct FlagDescription: Sendable, Equatable {
     /// Without the dashes.
     public let name: String
+    /// Its short form, without the dash.
     public let letter: Character?
     /// What its value is called; `nil` for a flag that is on or off.
     public let metavar: String?

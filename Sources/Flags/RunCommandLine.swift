@@ -3,6 +3,7 @@ public import Linux
 
 /// The command line of `run` and `create`.
 public enum RunCommandLine {
+    /// The command that is called.
     public enum Verb: String, Sendable {
         case run, create
     }

@@ -35,8 +35,10 @@ public enum Value: Sendable {
     /// Any integer; one beyond Int64 becomes the nearest.
     public static func integer(of number: some BinaryInteger) -> Value { .integer(Int64(clamping: number)) }
 
+    /// A list of strings.
     public static func strings(_ texts: [String]) -> Value { .list(texts.map { .string($0) }) }
 
+    /// Strings by keys that users chose.
     public static func strings(_ texts: [String: String]) -> Value { .map(texts.mapValues { .string($0) }) }
 
     /// The field or key of that name.

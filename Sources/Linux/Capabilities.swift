@@ -22,19 +22,33 @@ public struct CapabilitySet: OptionSet, Sendable, Hashable {
         return CapabilitySet(rawValue: UInt64.max >> UInt64(64 - count))
     }()
 
+    /// DAC_READ_SEARCH: read every file.
     public static let readSearch = Self(number: CAP_DAC_READ_SEARCH)
+    /// SYS_MODULE: load kernel modules.
     public static let modules = Self(number: CAP_SYS_MODULE)
+    /// SYS_RAWIO: ports and physical memory.
     public static let rawIO = Self(number: CAP_SYS_RAWIO)
+    /// SYS_CHROOT.
     public static let changeRoot = Self(number: CAP_SYS_CHROOT)
+    /// SYS_PTRACE: trace every process.
     public static let trace = Self(number: CAP_SYS_PTRACE)
+    /// SYS_PACCT: switch process accounting.
     public static let accounting = Self(number: CAP_SYS_PACCT)
+    /// SYS_ADMIN: mounts, namespaces and much else.
     public static let administration = Self(number: CAP_SYS_ADMIN)
+    /// SYS_BOOT: restart the machine.
     public static let boot = Self(number: CAP_SYS_BOOT)
+    /// SYS_NICE: priorities of every process.
     public static let priority = Self(number: CAP_SYS_NICE)
+    /// SYS_TIME: set the clocks.
     public static let time = Self(number: CAP_SYS_TIME)
+    /// SYS_TTY_CONFIG: hang terminals up.
     public static let terminals = Self(number: CAP_SYS_TTY_CONFIG)
+    /// SYSLOG: the kernel's messages.
     public static let systemLog = Self(number: CAP_SYSLOG)
+    /// PERFMON: performance events.
     public static let performanceEvents = Self(number: CAP_PERFMON)
+    /// BPF: load programs into the kernel.
     public static let bpf = Self(number: CAP_BPF)
 
     /// What a container's processes have unless told otherwise, as Docker has it: CHOWN, DAC_OVERRIDE, FSETID, FOWNER,

@@ -8,12 +8,16 @@ public struct MountAttributes: OptionSet, Sendable, Hashable {
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
     public static let readOnly = Self(rawValue: UInt64(MOUNT_ATTR_RDONLY))
+    /// Set-user-ID and set-group-ID bits count for nothing.
     public static let noSetuid = Self(rawValue: UInt64(MOUNT_ATTR_NOSUID))
+    /// Device nodes cannot be opened.
     public static let noDevices = Self(rawValue: UInt64(MOUNT_ATTR_NODEV))
+    /// No file can be executed.
     public static let noExecute = Self(rawValue: UInt64(MOUNT_ATTR_NOEXEC))
     public static let noAccessTimes = Self(rawValue: UInt64(MOUNT_ATTR_NOATIME))
     public static let strictAccessTimes = Self(rawValue: UInt64(MOUNT_ATTR_STRICTATIME))
     public static let noDirectoryAccessTimes = Self(rawValue: UInt64(MOUNT_ATTR_NODIRATIME))
+    /// Symlinks are not followed.
     public static let noSymlinks = Self(rawValue: UInt64(MOUNT_ATTR_NOSYMFOLLOW))
     /// All bits of the access-time setting, which is a number rather than flags.
     public static let accessTimeMask = Self(rawValue: UInt64(MOUNT_ATTR__ATIME))

@@ -42,6 +42,7 @@ public enum ExitStatus: Sendable, Hashable {
 /// A process held by a descriptor, so that no other can take its place.
 public struct ProcessHandle: Sendable {
     public let pid: pid_t
+    /// Close-on-exec; closed by whoever keeps the handle.
     public let pidfd: FileDescriptor
 
     public init(pid: pid_t, pidfd: FileDescriptor) {

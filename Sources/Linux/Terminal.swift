@@ -4,7 +4,9 @@ public import SystemPackage
 
 /// The size of a terminal's window, in characters.
 public struct WindowSize: Sendable, Hashable, Codable {
+    /// In characters.
     public var rows: UInt16
+    /// In characters.
     public var columns: UInt16
 
     public init(rows: UInt16, columns: UInt16) {

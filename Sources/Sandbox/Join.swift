@@ -10,9 +10,12 @@ public struct Join: Sendable {
     public var process: Spec.Process
     /// The container's own Spec: which namespaces it has, and what confines it.
     public var spec: Spec
+    /// The compiled system-call filter, or none.
     public var seccomp: BPFProgram?
     public var streams: StandardStreams
+    /// The container's own place.
     public var cgroup: CgroupPlacement
+    /// Whether the kernel kills the command when its caller ends.
     public var diesWithParent: Bool
 
     public init(

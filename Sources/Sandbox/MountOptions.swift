@@ -12,9 +12,12 @@ public struct MountOptions: Sendable, Equatable {
     /// The same for this mount and all below it (`rro`, `rnosuid`…).
     public var recursiveSet: MountAttributes = []
     public var recursiveClear: MountAttributes = []
+    /// `nil` leaves it as the mount has it.
     public var propagation: Propagation?
     public var propagationIsRecursive = false
+    /// Whether the source is a path, rather than a file system.
     public var isBind = false
+    /// Whether the mounts below the source come along.
     public var isRecursiveBind = false
     /// Copies what the root has at the target into the new tmpfs.
     public var copiesUp = false

@@ -14,6 +14,7 @@ public struct Sandbox: Sendable {
     /// The compiled system-call filter, or none.
     public var seccomp: BPFProgram?
     public var streams: StandardStreams
+    /// Where init goes before anything else, limits applied.
     public var cgroup: CgroupPlacement
     /// Whether PID 1 is Apus as a reaping init, with the command as its child.
     public var usesInit: Bool

@@ -59,7 +59,9 @@ public enum UserNamespaceMode: Codable, Sendable, Equatable {
 
 /// A range of IDs inside and outside, for users and groups alike.
 public struct IDMap: Codable, Sendable, Equatable {
+    /// The first ID inside.
     public var container: UInt32
+    /// The first ID outside.
     public var host: UInt32
     /// At least 1.
     public var count: UInt32

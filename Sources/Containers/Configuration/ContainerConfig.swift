@@ -12,16 +12,19 @@ public struct ContainerConfig: Codable, Sendable, Equatable {
     // MARK: Root and program
 
     public var root: RootSource
+    /// What holds the writes to a root that must not change.
     public var storage = Storage.overlay
     /// Whether the program sees its root read-only.
     public var readOnlyRoot = false
     /// What comes before the command; from `--entrypoint`.
     public var entrypoint: [String] = []
+    /// The program, unless there is an entry point, and its arguments.
     public var command: [String] = []
     /// Whether Apus stays as PID 1 to reap and to forward signals.
     public var initProcess = false
     /// Whether standard input stays connected.
     public var interactive = false
+    /// Whether the program has a terminal.
     public var tty = false
     /// The terminal's size at the start: that of its first user's.
     public var consoleSize: Spec.ConsoleSize?
@@ -29,6 +32,7 @@ public struct ContainerConfig: Codable, Sendable, Equatable {
     public var environment: [String] = []
     /// Names that the environment must not have, even by default.
     public var unsetEnvironment: [String] = []
+    /// Absolute in the container; `/` if `nil`.
     public var workingDirectory: String?
     /// `name`, `uid`, `name:group`…, looked up inside the root; empty is root.
     public var user = ""
@@ -41,9 +45,11 @@ public struct ContainerConfig: Codable, Sendable, Equatable {
 
     // MARK: Life
 
+    /// `nil` until the container is made, unless it was asked for.
     public var name: String?
     /// Whether the container is removed when it ends.
     public var removeAtEnd = false
+    /// When it is started again after its end.
     public var restart = RestartPolicy.no
     /// The number of the signal that asks it to stop; SIGTERM if `nil`.
     public var stopSignal: Int32?
@@ -51,14 +57,18 @@ public struct ContainerConfig: Codable, Sendable, Equatable {
     public var stopTimeout: Int?
     /// The longest that it may run.
     public var timeout: Int64?
+    /// The user's own notes, which Apus only shows and filters by.
     public var labels: [String: String] = [:]
+    /// The spec's own.
     public var annotations: [String: String] = [:]
     public var log = LogConfiguration()
     public var healthCheck: HealthCheck?
 
     // MARK: Namespaces and names
 
+    /// The ID's first 12 digits if `nil`, or the machine's name where its UTS namespace or network is shared.
     public var hostname: String?
+    /// The NIS domain name.
     public var domainname: String?
     public var pid = NamespaceMode.private
     public var ipc = IPCMode.private
@@ -79,6 +89,7 @@ public struct ContainerConfig: Codable, Sendable, Equatable {
 
     // MARK: Rights
 
+    /// Whether it has every capability and device, and no filter.
     public var privileged = false
     /// Names with `CAP_`, or `ALL`.
     public var addedCapabilities: [String] = []
@@ -87,6 +98,7 @@ public struct ContainerConfig: Codable, Sendable, Equatable {
     /// `nil` means on, unless privileged.
     public var noNewPrivileges: Bool?
     public var seccomp = SeccompChoice.standard
+    /// The AppArmor profile asked for.
     public var apparmorProfile: String?
     /// Paths to hide beside the default ones.
     public var maskedPaths: [String] = []
@@ -98,8 +110,11 @@ public struct ContainerConfig: Codable, Sendable, Equatable {
     public var resources = ResourceLimits()
     /// What happens with a limit that nothing on this machine can enforce.
     public var limits = LimitsPolicy.strict
+    /// A cgroup to be below, or a systemd slice.
     public var cgroupParent: String?
+    /// Limits of each process, from `--ulimit`.
     public var rlimits: [Spec.Rlimit] = []
+    /// Kernel parameters of the container's own namespaces.
     public var sysctls: [String: String] = [:]
     /// -1000 to 1000.
     public var oomScoreAdjustment: Int64?

@@ -1,9 +1,12 @@
 /// What a user asked for with `exec`.
 public struct ExecOptions: Codable, Sendable, Equatable {
+    /// The program and its arguments.
     public var command: [String] = []
     /// Whether standard input stays connected.
     public var interactive = false
+    /// Whether the program has a terminal of its own.
     public var tty = false
+    /// Whether `exec` returns once the program runs.
     public var detach = false
     /// `NAME=value` each, beside the container's own.
     public var environment: [String] = []

@@ -1,5 +1,6 @@
 /// Something to mount, as asked for.
 public struct MountRequest: Codable, Sendable, Equatable {
+    /// A path of the host, a directory that Apus keeps, or memory.
     public enum Kind: String, Codable, Sendable {
         case bind, volume, tmpfs
     }
@@ -38,6 +39,7 @@ public struct MountRequest: Codable, Sendable, Equatable {
 public struct DeviceRequest: Codable, Sendable, Equatable {
     /// A device, or a directory of them.
     public var hostPath: String
+    /// Absolute in the container.
     public var containerPath: String
     /// Of `r` read, `w` write and `m` make.
     public var access: String
@@ -72,6 +74,7 @@ public struct DNSConfiguration: Codable, Sendable, Equatable {
 
 /// Where the container's output goes.
 public struct LogConfiguration: Codable, Sendable, Equatable {
+    /// What takes the output.
     public enum Driver: String, Codable, Sendable {
         case jsonFile = "json-file"
         case none

@@ -2,7 +2,9 @@ public import Linux
 
 /// One line of `apus doctor`: what this machine can or cannot do.
 public struct Finding: Sendable, Codable, Equatable {
+    /// What was tried, as its line begins.
     public let capability: String
+    /// Whether it can be done here.
     public let works: Bool
     /// How it works, or why it does not.
     public let detail: String
