@@ -42,7 +42,7 @@ enum MarkedProcesses {
     static func killSupervisors(_ mark: String) throws {
         while true {
             let processes = find(mark).filter { !$0.hasEnded() }
-            defer { processes.forEach { $0.pidfd.closeQuietly() } }
+            defer { for process in processes { process.pidfd.closeQuietly() } }
             let supervisors = processes.filter { !isInContainer($0.pid) }
             if supervisors.isEmpty { return }
             for process in supervisors { try process.send(SIGKILL) }
