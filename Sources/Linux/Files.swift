@@ -210,15 +210,24 @@ extension FileDescriptor {
             directory = try open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         }
         defer { directory.closeQuietly() }
-        for entry in try directory.fileNames() {
+        try directory.removeEntries()
+        do {
+            try remove(name, directory: true)
+        } catch  where error.errno == .directoryNotEmpty {
+            // Another process that still had it open has put something in: nobody can open it for long.
+            try removeTree(name)
+        }
+    }
+
+    private func removeEntries() throws(SystemCallError) {
+        for entry in try fileNames() {
             do {
-                try directory.removeTree(entry)
+                try removeTree(entry)
             } catch  where error.errno == .permissionDenied {
-                try check("chmod", "'\(name)'") { fchmod(directory.rawValue, 0o700) }
-                try directory.removeTree(entry)
+                try check("chmod", "fd \(rawValue)") { fchmod(rawValue, 0o700) }
+                try removeTree(entry)
             }
         }
-        try remove(name, directory: true)
     }
 
     /// The names in this directory, without `.` and `..`, in no order; what is no UTF-8 in them is replaced.

@@ -23,6 +23,7 @@ struct CommandStart {
         let identity = try Identity.resolve(process.user, groupNames: groupNames)
         let terminal = try openTerminal(owner: identity)
         try setRlimits()
+        try setAppArmorProfile()
         try setPersonality()
         joinSessionKeyring()
         // Without no_new_privs only a privileged process may load a filter, so it must come before the rights go.
@@ -110,6 +111,18 @@ struct CommandStart {
                 () throws(SystemCallError) in
                 try check("prlimit") { apus_prlimit(0, resource, &values, nil) }
             }
+        }
+    }
+
+    /// The command runs under this profile from its exec on.
+    ///
+    /// - Note: apparmor's kernel interface, `/proc/self/attr/apparmor/exec`.
+    private func setAppArmorProfile() throws(Failure) {
+        guard let profile = process.apparmorProfile, profile != "unconfined", !profile.isEmpty else { return }
+        let remedy =
+            "load it with apparmor_parser on a machine with AppArmor, or use --security-opt apparmor=unconfined"
+        try step("set AppArmor profile", profile, remedy: remedy) { () throws(SystemCallError) in
+            try FileDescriptor.workingDirectory.write("exec \(profile)", to: "/proc/self/attr/apparmor/exec")
         }
     }
 

@@ -89,6 +89,15 @@ struct WrongFlags: CustomTestStringConvertible {
     }
 
     @Test(arguments: Caller.available)
+    func `an AppArmor profile that is not loaded is refused, not left out`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            expectRefusal(
+                try apus.run(["--security-opt", "apparmor=no-such-profile"], "true"), naming: "no-such-profile")
+            #expect(try apus.run(["--security-opt", "apparmor=unconfined"], "true").status == 0)
+        }
+    }
+
+    @Test(arguments: Caller.available)
     func `no root, no command, and an image are refused`(caller: Caller) throws {
         try withApus(caller) { apus in
             expectRefusal(try apus("run"), naming: "root")
