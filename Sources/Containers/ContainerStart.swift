@@ -13,9 +13,13 @@ struct ContainerStart {
     /// Whether everything is done but to run the command.
     var rehearses = false
 
-    init(_ container: Container, _ config: ContainerConfig) {
+    /// The container's `alive` lock.
+    private let alive: FileDescriptor?
+
+    init(_ container: Container, _ config: ContainerConfig, alive: FileDescriptor? = nil) {
         self.container = container
         self.config = config
+        self.alive = alive
     }
 
     /// What the container's standard streams are to be.
@@ -76,6 +80,7 @@ struct ContainerStart {
             seccomp: try container.seccompProgram(config, spec), streams: streams.forContainer, cgroup: placement,
             usesInit: config.initProcess)
         sandbox.rehearses = rehearses
+        sandbox.supervisorLock = alive
         let (launch, console) = try launch(&sandbox)
         streams.ends.terminal = console
         return Started(

@@ -103,7 +103,7 @@ public final class Supervisor {
 
     private func runOnce() throws -> ContainerState.Ending {
         reason = .own
-        let start = try ContainerStart(container, config).begin(streams: streamPlan())
+        let start = try ContainerStart(container, config, alive: alive).begin(streams: streamPlan())
         cgroup = start.cgroup
         initProcess = start.process
         defer { release(start) }

@@ -68,6 +68,7 @@ public enum Helper {
         _ path: String, _ arguments: [String], writes: FileDescriptor, to descriptors: [CInt]
     ) -> Never {
         for descriptor in descriptors { dup2(writes.rawValue, descriptor) }
+        _ = apus_close_range(3, UInt32.max, 0)  // locks of the caller's among them, at once
         try? SignalSet.resetForExec()  // `try?`: the helper works with the caller's signals too
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         execv(path, &pointers)

@@ -21,6 +21,7 @@ struct InitProcess {
     /// Runs the container's command, or reports what failed. Never returns into the supervisor's code.
     func run() -> Never {
         do throws(Failure) {
+            sandbox.supervisorLock?.closeQuietly()
             supervisorEnd.socket.closeQuietly()
             try dieWithSupervisor()
             try start()

@@ -20,6 +20,9 @@ public struct Sandbox: Sendable {
     public var usesInit: Bool
     /// Whether init ends, successfully, where it would execute the command.
     public var rehearses = false
+    /// The supervisor's lock on the container, which init lets go of before anything else: a lock that a dying init
+    /// still held would look like a living supervisor.
+    public var supervisorLock: FileDescriptor?
 
     public init(
         spec: Spec, root: RootFilesystem, mountPoint: String, seccomp: BPFProgram?, streams: StandardStreams,
