@@ -94,7 +94,7 @@ struct ContainerStart {
     private func launch(_ sandbox: inout Sandbox) throws(Failure) -> (Launch, FileDescriptor?) {
         do throws(Failure) {
             return try launchOnce(sandbox)
-        } catch  where error.step == "mount" && error.subject == "/proc" && sandbox.spec.hasOwnPIDNamespace {
+        } catch  where error.isRefusedProcfs && sandbox.spec.hasOwnPIDNamespace {
             Report.line("a new /proc is refused here: the container shares this machine's processes and their /proc")
             sandbox.spec.shareProcesses()
             return try launchOnce(sandbox)
@@ -103,7 +103,7 @@ struct ContainerStart {
 
     private func launchOnce(_ sandbox: Sandbox) throws(Failure) -> (Launch, FileDescriptor?) {
         let launch = try sandbox.launch()
-        return (launch, try launch.waitUntilRunning())
+        return (launch, try launch.waitUntilRunning { Report.line($0) })
     }
 
     private func place(in cgroup: (any Cgroup)?) throws -> CgroupPlacement {

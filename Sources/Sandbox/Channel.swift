@@ -3,6 +3,7 @@
 //   init  → supervisor   .mapIDs            only with a new user namespace whose map needs the supervisor
 //   supervisor → init    .proceed           only after .mapIDs
 //   init  → supervisor   .console + fd      only with a terminal: the master side of its pseudo-terminal
+//   init  → supervisor   .note              any time: something that the user should know
 //   init  → supervisor   .executing         everything is set up
 //   init  → supervisor   .failed            a step failed; init has ended
 //   (end of file)                           after .executing: init runs the container's command, as the socket is
@@ -20,6 +21,7 @@ enum Message {
     case mapIDs
     case proceed
     case console(FileDescriptor)
+    case note(String)
     case executing
     case failed(Failure)
     /// The other side is gone, or has started the container's command.
@@ -47,6 +49,7 @@ struct Channel {
         case .mapIDs: try send(bytes: [UInt8(ascii: "m")])
         case .proceed: try send(bytes: [UInt8(ascii: "p")])
         case .console(let terminal): try send(bytes: [UInt8(ascii: "c")], descriptor: terminal)
+        case .note(let text): try send(bytes: Array([UInt8(ascii: "n")] + text.utf8.prefix(Self.limit - 1)))
         case .executing: try send(bytes: [UInt8(ascii: "x")])
         case .failed(let failure): try send(bytes: Array(Self.encode(failure).prefix(Self.limit)))
         case .end: break
@@ -63,6 +66,7 @@ struct Channel {
         case UInt8(ascii: "m"): return .mapIDs
         case UInt8(ascii: "p"): return .proceed
         case UInt8(ascii: "c") where descriptor >= 0: return .console(FileDescriptor(rawValue: descriptor))
+        case UInt8(ascii: "n"): return .note(String(decoding: bytes[1..<count], as: UTF8.self))
         case UInt8(ascii: "x"): return .executing
         case UInt8(ascii: "f"): return .failed(Self.decode(bytes[1..<count]))
         default: return .end

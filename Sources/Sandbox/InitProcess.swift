@@ -43,7 +43,8 @@ struct InitProcess {
         try becomeNamespaceRoot(mayChangeGroups: mayChangeGroups)
         try adjustOOMScore()
         let root = try sandbox.root.mount(at: sandbox.mountPoint, inUserNamespace: ownsUserNamespace)
-        let mounts = MountTable(root: root, inUserNamespace: ownsUserNamespace)
+        var mounts = MountTable(root: root, inUserNamespace: ownsUserNamespace)
+        mounts.note = { try? channel.send(.note($0)) }  // `try?`: a supervisor that is gone has nobody to tell
         try mount(sources, in: mounts)
         try nameHost()
         try writeSysctls(root)

@@ -10,6 +10,8 @@ struct MountTable {
     let root: FileDescriptor
     /// Whether this is a user namespace below the initial one, where less may be mounted.
     let inUserNamespace: Bool
+    /// Takes what the user should know of how something was mounted.
+    var note: (String) -> Void = { _ in }
 
     /// A mount that was taken from the host's tree while its paths could still be reached.
     struct Source {
@@ -66,7 +68,8 @@ struct MountTable {
             return try Mount.make(type, options: options.data, attributes: options.set)
         } catch  where inUserNamespace && error.errno == .notPermitted || error.errno == .resourceBusy {
             if let substitute = try hostSubstitute(for: type, options) { return substitute }
-            throw Failure("mount", mount.destination, error, remedy: Self.remedy(for: type))
+            throw Failure(
+                type == "proc" ? Self.procfsRefusal : "mount", mount.destination, error, remedy: Self.remedy(for: type))
         } catch {
             throw Failure("mount", mount.destination, error)
         }
@@ -80,8 +83,11 @@ struct MountTable {
         switch type {
         case "sysfs": path = "/sys"
         case "mqueue": path = "/dev/mqueue"
-        case "proc": return try? Mount.make("proc", options: [("subset", "pid")], attributes: options.set)
-        // `try?`: the caller reports why the full procfs was refused
+        case "proc":
+            // `try?`: the caller reports why the full procfs was refused
+            let processes = try? Mount.make("proc", options: [("subset", "pid")], attributes: options.set)
+            if processes != nil { note("a full /proc is refused here: the container sees only its processes in it") }
+            return processes
         default: return nil
         }
         return try step("mount", path) { () throws(SystemCallError) in
@@ -90,6 +96,9 @@ struct MountTable {
             return tree
         }
     }
+
+    /// The step of the failure that a refused procfs is, which the supervisor steps down from.
+    static let procfsRefusal = "mount a new procfs"
 
     private static func remedy(for type: String) -> String? {
         type == "proc"

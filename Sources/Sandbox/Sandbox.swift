@@ -75,9 +75,12 @@ public struct Launch: Sendable {
 
     /// Serves init until it runs the container's command.
     ///
+    /// - Parameter onNote: Called with what the user should know of the start.
     /// - Returns: The master side of its terminal, if it asked for one.
     /// - Throws: What init could not do; it has been reaped then.
-    public func waitUntilRunning() throws(Failure) -> FileDescriptor? {
+    public func waitUntilRunning(
+        onNote: (String) -> Void = { _ in }
+    ) throws(Failure) -> FileDescriptor? {
         defer { channel.socket.closeQuietly() }
         var console: FileDescriptor?
         var isSetUp = false
@@ -89,6 +92,7 @@ public struct Launch: Sendable {
                     try IDMaps.write(mappings.uids, mappings.gids, of: process.pid)
                     try step("start container", "its init") { () throws(SystemCallError) in try channel.send(.proceed) }
                 case .console(let terminal): console = terminal
+                case .note(let text): onNote(text)
                 case .failed(let failure): throw failure
                 case .executing: isSetUp = true
                 case .end where isSetUp: return console
@@ -168,4 +172,9 @@ extension Sandbox {
         namespaces.contains(.user)
             ? "user namespaces may be forbidden on this machine; 'apus doctor' says why and what to do" : nil
     }
+}
+
+extension Failure {
+    /// Whether it is that this machine hides parts of /proc, so that no new one may be mounted.
+    public var isRefusedProcfs: Bool { step == MountTable.procfsRefusal }
 }

@@ -13,12 +13,20 @@ enum Program {
     static func run(_ arguments: [String]) -> Int32 {
         // A parent that ignores SIGPIPE hands that down: without its default action `apus logs | head` never ends.
         signal(SIGPIPE, SIG_DFL)
+        openMissingStreams()
         do {
             return try dispatch(arguments)
         } catch let exit as ExitCode {
             return exit.rawValue
         } catch {
             return report(error)
+        }
+    }
+
+    /// A caller that closed some of the standard streams: the next file opened would be taken for one of them.
+    private static func openMissingStreams() {
+        for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
+            _ = open("/dev/null", O_RDWR)
         }
     }
 
