@@ -13,7 +13,7 @@ import Testing
                 + "do n=$((n+1)); sleep 0.05; done; grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null; echo done"
             let result = try apus.runContainer(["--rm", "--init"], ["sh", "-c", script])
             #expect(result.status == 0)
-            #expect(result.output.hasSuffix("done\n"))
+            #expect(result.output.contains("done\n"))
             #expect(!result.output.contains("/proc/"))
         }
     }
