@@ -15,9 +15,14 @@ enum Caller: String, CustomTestStringConvertible {
     var testDescription: String { rawValue }
 
     /// Root, and the user with subordinate IDs. A test run by an ordinary user has only that user.
-    static let available: [Caller] = Machine.isRoot ? [.root, .ordinary] : [.ordinary]
+    ///
+    /// With `APUS_TEST_OWN_CALLER` in the environment a test run by root has only root: whoever sets it runs the tests
+    /// once more as the other user.
+    static let available: [Caller] =
+        Machine.isRoot ? (Machine.hasOwnCallerOnly ? [.root] : [.root, .ordinary]) : [.ordinary]
     /// Also the user without subordinate IDs.
-    static let all: [Caller] = Machine.isRoot ? [.root, .ordinary, .withoutIDs] : [.ordinary]
+    static let all: [Caller] =
+        Machine.isRoot ? (Machine.hasOwnCallerOnly ? [.root] : [.root, .ordinary, .withoutIDs]) : [.ordinary]
     /// Those who are not root.
     static let unprivileged = all.filter { $0 != .root }
     /// Those who can limit resources here. For another user than the one who runs the tests nothing is delegated.

@@ -7,6 +7,8 @@ import Testing
 /// What all tests share: the executable, a root file system, and what is known of this machine.
 enum Machine {
     static let isRoot = geteuid() == 0
+    /// Whether root's tests leave ordinary users out, who have a run of their own.
+    static let hasOwnCallerOnly = getenv("APUS_TEST_OWN_CALLER") != nil
     /// Whether what is missing fails a test instead of skipping it.
     static let isCI = getenv("CI").map { String(cString: $0) } == "true"
     static let hasCgroupV2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0
