@@ -10,7 +10,7 @@ extension ContainerStore {
     /// - Throws: When it is running, without `force`.
     public func remove(_ container: Container, force: Bool) throws {
         // A supervisor that removes its container itself, or one that another command starts meanwhile, may win the race.
-        for _ in 0..<10 {
+        for _ in 0..<100 {
             if let alive = try lockAlive(container.id, wait: false) {
                 defer { releaseAlive(container.id, alive) }
                 return try removeUnsupervised(container, force: force)
@@ -21,7 +21,8 @@ extension ContainerStore {
                     "remove container", name, "it is running",
                     remedy: "stop it with 'apus stop \(name)', or use 'apus rm -f \(name)'")
             }
-            if directory.has("containers/\(container.id)") { try container.end() }
+            guard directory.has("containers/\(container.id)") else { return }  // another removal was faster
+            try container.end()
         }
         throw Failure("remove container", container.shortID, "others keep starting it")
     }
