@@ -52,6 +52,18 @@ struct ContainerStart {
     ///
     /// - Throws: What kept it from running; nothing is left then.
     func begin(streams plan: Streams) throws -> Started {
+        for _ in 0..<3 {
+            do {
+                return try beginOnce(plan)
+            } catch let failure as Failure {
+                // systemd may have swept an empty cgroup away, or moved this process, between its making and the clone.
+                guard failure.isVanishedCgroup else { throw failure }
+            }
+        }
+        return try beginOnce(plan)
+    }
+
+    private func beginOnce(_ plan: Streams) throws -> Started {
         let spec = try container.makeSpec(config)
         try container.writeHostFiles(config, spec)
         try container.makeVolumes(config)

@@ -177,4 +177,9 @@ extension Sandbox {
 extension Failure {
     /// Whether it is that this machine hides parts of /proc, so that no new one may be mounted.
     public var isRefusedProcfs: Bool { step == MountTable.procfsRefusal }
+
+    /// Whether it is that the cgroup to start in was not there any more, or not in reach (clone3(2), `ENOENT`).
+    public var isVanishedCgroup: Bool {
+        step == "clone" && reason == "clone3: \(Errno.noSuchFileOrDirectory.reason)"
+    }
 }
