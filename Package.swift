@@ -34,20 +34,25 @@ let package = Package(
             name: "Containers",
             dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "CLinux", system],
             swiftSettings: strict),
+        .target(
+            name: "Runtime", dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
+            swiftSettings: strict),
         .target(name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "OCI"], swiftSettings: strict),
         // What commands print: values as JSON, as tables, and by Go templates.
         .target(name: "Formats", dependencies: ["Linux"], swiftSettings: strict),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "Linux", "OCI", "Cgroups", "Sandbox", "Containers", "Flags", "Formats", "CLinux", system,
+                "Linux", "OCI", "Cgroups", "Sandbox", "Containers", "Runtime", "Flags", "Formats", "CLinux", system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
             // lld, because gold warns of calls in glibc that only unused parts of Foundation make. Without the sections
             // that nothing uses, because in libarchive those want libxml2 and nettle, for formats other than tar.
             linkerSettings: [
-                .unsafeFlags(["-static-executable", "-use-ld=lld", "-Xlinker", "--gc-sections"])
+                // What ArgumentParser's FoundationEssentials wants, and names only to those who import it themselves.
+                .linkedLibrary("_FoundationCollections"), .linkedLibrary("_FoundationCShims"),
+                .unsafeFlags(["-static-executable", "-use-ld=lld", "-Xlinker", "--gc-sections"]),
             ]),
 
         .testTarget(name: "LinuxTests", dependencies: ["Linux", system], swiftSettings: strict),
@@ -58,11 +63,24 @@ let package = Package(
             name: "ContainersTests",
             dependencies: ["Containers", "Archives", "Cgroups", "Sandbox", "OCI", "Linux", "CLinux", system],
             swiftSettings: strict),
+        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Cgroups", "OCI", "Linux"], swiftSettings: strict),
         .testTarget(
             name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "OCI", "Linux"], swiftSettings: strict),
         .testTarget(name: "FormatsTests", dependencies: ["Formats", "Linux"], swiftSettings: strict),
         // The real executable against the real kernel.
         .testTarget(
-            name: "System", dependencies: ["Linux", "CLinux", system], path: "Tests/System", swiftSettings: strict),
+            name: "System", dependencies: ["Linux", "OCI", "CLinux", system], path: "Tests/System",
+            swiftSettings: strict),
     ]
 )
+
+// For `make fuzz` alone: they have no main function of their own, so nothing else can link them.
+if Context.environment["APUS_FUZZ"] != nil {
+    package.targets += [
+        .executableTarget(
+            name: "FuzzConfig", dependencies: ["OCI"], path: "Tests/Fuzz/Config", swiftSettings: strict),
+        .executableTarget(
+            name: "FuzzMountTarget", dependencies: ["Sandbox", "Linux", system], path: "Tests/Fuzz/MountTarget",
+            swiftSettings: strict),
+    ]
+}

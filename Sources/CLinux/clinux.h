@@ -10,9 +10,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/fs.h>
+#include <linux/if_link.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/filter.h>
@@ -105,6 +108,55 @@ static inline long apus_clone3_on_stack(struct clone_args *args, void (*body)(vo
     }
     return result;
 }
+// A system call that touches nothing but registers: no errno, which a process with shared memory would take from another.
+static inline long apus_raw_syscall(long number, long first, long second, long third) {
+#if defined(__x86_64__)
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(first), "S"(second), "d"(third)
+                     : "rcx", "r11", "memory");
+    return result;
+#elif defined(__aarch64__)
+    register long call __asm__("x8") = number;
+    register long result __asm__("x0") = first;
+    register long b __asm__("x1") = second;
+    register long c __asm__("x2") = third;
+    __asm__ volatile("svc #0" : "+r"(result) : "r"(call), "r"(b), "r"(c) : "memory");
+    return result;
+#endif
+}
+static inline int apus_bpf(int command, void *attributes, unsigned size) {
+    return (int)syscall(__NR_bpf, command, attributes, size);
+}
+// What `NetworkPreparation` lets another process do. It runs beside its maker, in the same memory and with the same
+// thread-local variables, where nothing of Swift may run: it only makes raw system calls.
+struct apus_network_work {
+    struct ifreq interface;
+    int socket;
+    struct iovec byte;
+    struct msghdr message;
+    // A cmsghdr, and the descriptor behind it.
+    struct {
+        struct cmsghdr header;
+        int descriptor;
+    } control;
+};
+static inline void apus_make_network(void *context) {
+    struct apus_network_work *work = context;
+    long namespace = -1;
+    if (apus_raw_syscall(__NR_unshare, CLONE_NEWNET, 0, 0) == 0) {
+        long inet = apus_raw_syscall(__NR_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (apus_raw_syscall(__NR_ioctl, inet, SIOCSIFFLAGS, (long)&work->interface) == 0)
+            namespace = apus_raw_syscall(__NR_openat, AT_FDCWD, (long)"/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        apus_raw_syscall(__NR_close, inet, 0, 0);
+    }
+    work->control.descriptor = (int)namespace;
+    if (namespace < 0) work->message.msg_controllen = 0;
+    apus_raw_syscall(__NR_sendmsg, work->socket, (long)&work->message, MSG_NOSIGNAL);
+    apus_raw_syscall(__NR_close, namespace, 0, 0);
+    for (;;) apus_raw_syscall(__NR_exit, 0, 0, 0);
+}
 static inline int apus_setns(int fd, int types) { return setns(fd, types); }
 static inline int apus_unshare(int flags) { return unshare(flags); }
 static inline int apus_pidfd_open(pid_t pid, unsigned flags) { return (int)syscall(__NR_pidfd_open, pid, flags); }
@@ -138,6 +190,29 @@ static inline int apus_prlimit(pid_t pid, int resource, const struct rlimit *set
 static inline int apus_ioprio_set(int which, int who, int value) {
     return (int)syscall(__NR_ioprio_set, which, who, value);
 }
+// As linux/sched/types.h has it, which cannot be included beside the C library's sched.h.
+struct apus_sched_attr {
+    unsigned size;
+    unsigned policy;
+    unsigned long long flags;
+    int nice;
+    unsigned priority;
+    unsigned long long runtime;
+    unsigned long long deadline;
+    unsigned long long period;
+    unsigned util_min;
+    unsigned util_max;
+};
+static inline int apus_sched_setattr(const struct apus_sched_attr *attributes) {
+    return (int)syscall(__NR_sched_setattr, 0, attributes, 0);
+}
+static inline int apus_sched_setaffinity(const unsigned long *mask, size_t bytes) {
+    return (int)syscall(__NR_sched_setaffinity, 0, bytes, mask);
+}
+static inline int apus_set_mempolicy(int mode, const unsigned long *nodes, unsigned long bits) {
+    return (int)syscall(__NR_set_mempolicy, mode, nodes, bits);
+}
+static inline int apus_pidfd_getfd(int pidfd, int fd) { return (int)syscall(__NR_pidfd_getfd, pidfd, fd, 0); }
 // `environ` is a variable that Swift cannot use safely: its strings are overwritten, where /proc/PID/environ shows them.
 static inline void apus_clear_environment(void) {
     for (char **variable = environ; variable && *variable; variable++) memset(*variable, 0, strlen(*variable));
@@ -145,11 +220,15 @@ static inline void apus_clear_environment(void) {
 static inline pid_t apus_fork(void) { return fork(); }
 static inline pid_t apus_gettid(void) { return (pid_t)syscall(__NR_gettid); }
 
+static const int apus_wait_all = __WALL;
 static inline int apus_wifexited(int status) { return WIFEXITED(status); }
 static inline int apus_wexitstatus(int status) { return WEXITSTATUS(status); }
 static inline int apus_wifsignaled(int status) { return WIFSIGNALED(status); }
 static inline int apus_wtermsig(int status) { return WTERMSIG(status); }
 static inline int apus_wcoredump(int status) { return WCOREDUMP(status); }
+
+// _IO(0xb7, 3) of linux/nsfs.h
+static const unsigned long APUS_NS_GET_NSTYPE = 0xb703;
 
 // ---- files ----
 
@@ -168,6 +247,13 @@ static inline unsigned apus_minor(dev_t device) { return minor(device); }
 static inline dev_t apus_makedev(unsigned major, unsigned minor) { return makedev(major, minor); }
 static inline int apus_renameat2(int from, const char *old, int to, const char *new_name, unsigned flags) {
     return (int)syscall(__NR_renameat2, from, old, to, new_name, flags);
+}
+
+// Whether the working directory can be reached from this process' root: the kernel writes "(unreachable)" before others.
+static inline int apus_is_below_root(void) {
+    char path[PATH_MAX];
+    long length = syscall(__NR_getcwd, path, sizeof(path));
+    return length > 0 && path[0] == '/';
 }
 
 static inline int apus_eventfd(unsigned value, int flags) { return eventfd(value, flags); }
@@ -194,6 +280,9 @@ static inline int apus_pivot_root(const char *new_root, const char *put_old) {
 static inline int apus_fsopen(const char *type, unsigned flags) { return (int)syscall(__NR_fsopen, type, flags); }
 static inline int apus_fsconfig(int fd, unsigned command, const char *key, const void *value, int aux) {
     return (int)syscall(__NR_fsconfig, fd, command, key, value, aux);
+}
+static inline int apus_fspick(int directory, const char *path, unsigned flags) {
+    return (int)syscall(__NR_fspick, directory, path, flags);
 }
 static inline int apus_fsmount(int fd, unsigned flags, unsigned attributes) {
     return (int)syscall(__NR_fsmount, fd, flags, attributes);

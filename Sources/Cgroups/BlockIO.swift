@@ -26,8 +26,11 @@ extension LimitPlan {
                 ))
         }
         for device in io.weightDevice ?? [] {
-            guard let weight = device.weight, weight != 0 else { continue }
             let number = "\(device.major):\(device.minor)"
+            guard let weight = device.weight, weight != 0 else {
+                if device.weight == nil && device.leafWeight == nil { limits.append(empty(number)) }
+                continue
+            }
             limits.append(
                 weightLimit(
                     "blkio-weight-device", "\(number) \(weight)", weight,
@@ -38,6 +41,12 @@ extension LimitPlan {
                             "\(number) \(Self.ioWeight(ofWeight: weight))")))
         }
         return limits + leafWeights(io)
+    }
+
+    private func empty(_ number: String) -> Limit {
+        Limit(
+            name: "blkio-weight-device", asked: number, controller: controller, writes: [],
+            impossible: "one of weight and leafWeight must be given")
     }
 
     private func weightLimit(_ name: String, _ asked: String, _ weight: UInt16, _ write: Limit.Write) -> Limit {

@@ -5,15 +5,21 @@ public import SystemPackage
 /// The processes of one container as the kernel groups them: limited, counted, stopped and ended together.
 ///
 /// - Note: Linux admin guide, "Control Group v2" and "Control Groups version 1".
-public protocol Cgroup: Sendable {
+public protocol Cgroup {
     /// What another process needs to find this cgroup again. `apply` may add to it: store it anew after that.
     var record: CgroupRecord { get }
+
+    /// Its directories as the container sees them.
+    var views: [CgroupShown] { get }
 
     /// The cgroup v2 directory to clone into (`CLONE_INTO_CGROUP`), which the caller closes; `nil` on v1.
     ///
     /// Where a login session lies outside of the part of the tree that its user may write, this process is first
     /// moved beside the container, by the user's systemd.
     func cloneTarget() throws -> FileDescriptor?
+
+    /// To be called when the container's first process is in the cgroup: what held it for systemd until then may go.
+    func didStart()
 
     /// On v1 the `tasks` file of each hierarchy, opened for writing, which the caller closes; empty on v2.
     ///
@@ -58,6 +64,8 @@ public protocol Cgroup: Sendable {
 }
 
 extension Cgroup {
+    public func didStart() {}
+
     /// Sets or changes limits, all of which must hold.
     @discardableResult
     public func apply(_ resources: Spec.Resources) throws -> [LimitRecord] {
@@ -66,7 +74,7 @@ extension Cgroup {
 }
 
 /// What to do about a limit that nothing on this machine can enforce.
-public enum LimitsPolicy: String, Codable, Sendable, CaseIterable {
+public enum LimitsPolicy: String, JSONValue, Sendable, CaseIterable {
     /// Fail, and say what would help.
     case strict
     /// Go on, and record that it is not enforced.
@@ -74,17 +82,18 @@ public enum LimitsPolicy: String, Codable, Sendable, CaseIterable {
 }
 
 /// What holds a limit.
-public enum LimitMechanism: String, Codable, Sendable {
+public enum LimitMechanism: String, JSONValue, Sendable {
     case v2
     case v1
     /// A cgroup v2 below one that systemd delegated.
     case systemd
+    /// setrlimit(2), for each process by itself: `--ulimit`.
     case rlimit
     case none
 }
 
 /// What was asked of one limit and what came of it.
-public struct LimitRecord: Codable, Sendable, Equatable {
+public struct LimitRecord: JSONMappable, Sendable, Equatable {
     /// The option's name: `memory`, `cpus`, `pids-limit`.
     public var limit: String
     /// The value for people: `256 MiB`.
@@ -100,12 +109,21 @@ public struct LimitRecord: Codable, Sendable, Equatable {
         self.mechanism = mechanism
         self.enforced = enforced
     }
+
+    package init() { self.init(limit: "", asked: "", mechanism: .none, enforced: false) }
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("limit", &limit)
+        fields.required("asked", &asked)
+        fields.required("mechanism", &mechanism)
+        fields.required("enforced", &enforced)
+    }
 }
 
 /// Where a cgroup lies, for another process to open it.
-public struct CgroupRecord: Codable, Sendable, Equatable {
+public struct CgroupRecord: JSONMappable, Sendable, Equatable {
     /// The generation of cgroups that it is in.
-    public enum Kind: String, Codable, Sendable {
+    public enum Kind: String, JSONValue, Sendable {
         case v1
         case v2
     }
@@ -119,22 +137,50 @@ public struct CgroupRecord: Codable, Sendable, Equatable {
     public var base: String?
     /// The systemd unit that holds it.
     public var unit: String?
+    /// What was asked to be above it, on v1, where a later limit may need a further directory.
+    public var parent: String?
 
     public init(
-        kind: Kind, id: String, directories: [String: String], base: String? = nil, unit: String? = nil
+        kind: Kind, id: String, directories: [String: String], base: String? = nil, unit: String? = nil,
+        parent: String? = nil
     ) {
         self.kind = kind
         self.id = id
         self.directories = directories
         self.base = base
         self.unit = unit
+        self.parent = parent
+    }
+
+    package init() { self.init(kind: .v2, id: "", directories: [:]) }
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("kind", &kind)
+        fields.required("id", &id)
+        fields.required("directories", &directories)
+        fields.optional("base", &base)
+        fields.optional("unit", &unit)
+        fields.optional("parent", &parent)
+    }
+}
+
+/// A cgroup directory that a container sees below /sys/fs/cgroup.
+public struct CgroupShown: Sendable {
+    /// The hierarchy's name on v1 (`memory`); empty on v2, where it is /sys/fs/cgroup itself.
+    public let name: String
+    /// The absolute path outside.
+    public let path: String
+
+    public init(name: String, path: String) {
+        self.name = name
+        self.path = path
     }
 }
 
 /// What the processes of a cgroup use and have used. A part is `nil` where its controller is not at work.
-public struct CgroupStatistics: Codable, Sendable, Equatable {
+public struct CgroupStatistics: Sendable, Equatable {
     /// Time on processors, since the cgroup was made.
-    public struct CPU: Codable, Sendable, Equatable {
+    public struct CPU: Sendable, Equatable {
         /// Nanoseconds.
         public var usage: UInt64 = 0
         /// Nanoseconds in user mode.
@@ -150,7 +196,7 @@ public struct CgroupStatistics: Codable, Sendable, Equatable {
     }
 
     /// Memory, now.
-    public struct Memory: Codable, Sendable, Equatable {
+    public struct Memory: Sendable, Equatable {
         /// Bytes, file cache included.
         public var usage: UInt64 = 0
         /// Bytes; `nil` for none.
@@ -164,7 +210,7 @@ public struct CgroupStatistics: Codable, Sendable, Equatable {
     }
 
     /// Processes and threads, now.
-    public struct Pids: Codable, Sendable, Equatable {
+    public struct Pids: Sendable, Equatable {
         /// Processes and threads.
         public var current: UInt64 = 0
         /// `nil` for none.
@@ -172,7 +218,7 @@ public struct CgroupStatistics: Codable, Sendable, Equatable {
     }
 
     /// Block input and output, on all devices, since the cgroup was made.
-    public struct IO: Codable, Sendable, Equatable {
+    public struct IO: Sendable, Equatable {
         /// Bytes read.
         public var readBytes: UInt64 = 0
         /// Bytes written.

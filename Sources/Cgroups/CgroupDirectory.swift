@@ -47,6 +47,11 @@ final class CgroupDirectory: Sendable {
     func write(_ value: String, to file: String) throws(SystemCallError) {
         let opened = try open(file, O_WRONLY)
         defer { opened.closeQuietly() }
+        try write(value, to: opened, named: file)
+    }
+
+    /// Writes `value` in one write(2) to an interface file that is open.
+    func write(_ value: String, to opened: FileDescriptor, named file: String) throws(SystemCallError) {
         var value = value
         try check("write", "'\(value)' to '\(path)/\(file)'") {
             value.withUTF8 { CInt(truncatingIfNeeded: Glibc.write(opened.rawValue, $0.baseAddress, $0.count)) }

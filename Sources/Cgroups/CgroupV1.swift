@@ -2,7 +2,6 @@ import CLinux
 import Glibc
 import Linux
 import OCI
-import Synchronization
 import SystemPackage
 
 /// A container's directories in the hierarchies of cgroup v1, one for each that it needs.
@@ -10,20 +9,47 @@ final class CgroupV1: Cgroup {
     let id: String
     /// What `--cgroup-parent` asked for.
     private let parent: String?
-    private let directories: Mutex<[String: CgroupDirectory]>
+    private var directories: [Placed]
+    /// Whether a directory that is there already is taken as it is.
+    private let keepsOld: Bool
+    /// Whether one was.
+    private(set) var wasThere = false
+    /// The systemd unit that it is the cgroup of.
+    var scope: SystemdScope?
 
-    /// What every container has: for its statistics, to be paused and to be ended without a race. Each costs a run
-    /// about 0.06 ms; the freezer can count the processes too.
-    private static let usual: [Controller] = [.memory, .freezer, .cpuacct]
+    /// Its directory in one hierarchy.
+    private struct Placed {
+        let hierarchy: String
+        let directory: CgroupDirectory
+    }
 
-    private init(id: String, parent: String?, directories: [String: CgroupDirectory]) {
+    /// What every container has: to know its processes and their memory. Each hierarchy costs a run about 0.1 ms, so
+    /// those of the freezer and of processor time join a container that lives, when it is paused or looked at.
+    private static let usual: [Controller] = [.memory]
+
+    /// All that there are: where an engine says where its containers go, it looks for them in each.
+    static let forEngines: [Controller] =
+        usual + [
+            .freezer, .cpuacct, .devices, .pids, .cpu, .cpuset, .blkio, .hugetlb, .networkClass, .networkPriority,
+            .perfEvent, .rdma, .misc,
+            .systemd,
+        ]
+
+    private init(id: String, parent: String?, keepsOld: Bool = false, directories: [Placed] = []) {
         self.id = id
         self.parent = parent
-        self.directories = Mutex(directories)
+        self.keepsOld = keepsOld
+        self.directories = directories
     }
 
     var record: CgroupRecord {
-        CgroupRecord(kind: .v1, id: id, directories: directories.withLock { $0.mapValues(\.path) })
+        var paths: [String: String] = [:]
+        for placed in directories { paths[placed.hierarchy] = placed.directory.path }
+        return CgroupRecord(kind: .v1, id: id, directories: paths, unit: scope?.unit, parent: parent)
+    }
+
+    var views: [CgroupShown] {
+        directories.map { CgroupShown(name: $0.hierarchy, path: $0.directory.path) }
     }
 
     // MARK: making and finding
@@ -31,41 +57,50 @@ final class CgroupV1: Cgroup {
     /// Makes the directories that every container has, as far as this process may.
     ///
     /// - Returns: `nil` when it may make none.
-    static func create(id: String, parent: String?) throws -> CgroupV1? {
-        let cgroup = CgroupV1(id: id, parent: parent, directories: [:])
+    static func create(
+        id: String, parent: String?, in controllers: [Controller] = usual, keepsOld: Bool = false
+    ) throws -> CgroupV1? {
+        let cgroup = CgroupV1(id: id, parent: parent, keepsOld: keepsOld)
         do {
-            for controller in usual { _ = try cgroup.directory(of: controller, making: true) }
+            for controller in controllers { _ = try cgroup.directory(of: controller, making: true) }
+            if cgroup.directories.isEmpty { _ = try cgroup.directory(of: .freezer, making: true) }
         } catch {
             cgroup.removeQuietly()
             throw error
         }
-        return cgroup.directories.withLock { $0.isEmpty } ? nil : cgroup
+        return cgroup.directories.isEmpty ? nil : cgroup
     }
 
     /// Opens what `record` says, as far as it is still there.
     static func open(_ record: CgroupRecord) throws -> CgroupV1 {
-        var directories: [String: CgroupDirectory] = [:]
+        var directories: [Placed] = []
         for (hierarchy, path) in record.directories {
             guard CgroupName.isValid(hierarchy), path.hasPrefix("\(Hierarchies.mountPoint)/\(hierarchy)/"),
                 path.hasSuffix("/\(record.id)"), CgroupName.isValid(path: path)
             else { throw Failure("open cgroup", path, "no cgroup of container '\(record.id)'") }
-            directories[hierarchy] = try CgroupDirectory.ifThere(path)
+            guard let directory = try CgroupDirectory.ifThere(path) else { continue }
+            directories.append(Placed(hierarchy: hierarchy, directory: directory))
         }
-        return CgroupV1(id: record.id, parent: nil, directories: directories)
+        if let parent = record.parent, parent != "/", !CgroupName.isValid(path: parent) {
+            throw Failure("open cgroup", parent, "not a path of cgroups")
+        }
+        let cgroup = CgroupV1(
+            id: record.id, parent: record.parent, keepsOld: true, directories: directories)
+        cgroup.scope = try record.unit.map { try SystemdScope(recorded: $0, record.id) }
+        return cgroup
     }
 
     /// Finds directories by the names that `create` gives them.
-    static func leftover(id: String) -> CgroupV1? {
-        var directories: [String: CgroupDirectory] = [:]
+    static func leftover(id: String, parent: String? = nil) -> CgroupV1? {
+        var directories: [Placed] = []
         for hierarchy in Set(Controller.allCases.map(Hierarchies.name)) {
-            for parent in parents(in: hierarchy, asked: nil) {
-                // `try?`: a path where nothing was left is the usual answer.
-                guard let directory = try? CgroupDirectory("\(parent)/\(id)") else { continue }
-                directories[hierarchy] = directory
+            for parent in parents(in: hierarchy, asked: parent) {
+                guard let directory = try? CgroupDirectory("\(parent)/\(id)") else { continue }  // `try?`: nothing left
+                directories.append(Placed(hierarchy: hierarchy, directory: directory))
                 break
             }
         }
-        return directories.isEmpty ? nil : CgroupV1(id: id, parent: nil, directories: directories)
+        return directories.isEmpty ? nil : CgroupV1(id: id, parent: nil, keepsOld: true, directories: directories)
     }
 
     /// Where directories for containers go in a hierarchy, the preferred place first: where the engines have theirs,
@@ -86,13 +121,28 @@ final class CgroupV1: Cgroup {
     /// - Returns: `nil` where the hierarchy is not mounted or this process may make no directory in it.
     private func directory(of controller: Controller, making: Bool) throws(SystemCallError) -> CgroupDirectory? {
         let hierarchy = Hierarchies.name(of: controller)
-        if let known = directories.withLock({ $0[hierarchy] }) { return known }
+        for placed in directories where placed.hierarchy == hierarchy { return placed.directory }
         guard making else { return nil }
         guard let made = try makeDirectory(in: hierarchy) else { return nil }
         if controller == .cpuset { try Self.fillCpuset(made) }
-        directories.withLock { $0[hierarchy] = made }
+        directories.append(Placed(hierarchy: hierarchy, directory: made))
         return made
     }
+
+    /// The directory of a controller that no start brings in, with all processes in it.
+    private func late(_ controller: Controller) throws -> CgroupDirectory? {
+        if let known = try directory(of: controller, making: false) { return known }
+        guard let made = try directory(of: controller, making: true) else { return nil }
+        try populate(made)
+        if try !processes().isEmpty { return made }
+        // It has ended meanwhile, and whoever removed its cgroup may not have seen this directory.
+        directories.removeLast()
+        try Removal.remove(made.path, until: Deadline(seconds: 2)) { try made.processes() }
+        return nil
+    }
+
+    /// Has all processes join the hierarchy of a controller, where there is one.
+    func bringIn(_ controller: Controller) throws { _ = try late(controller) }
 
     private func makeDirectory(in hierarchy: String) throws(SystemCallError) -> CgroupDirectory? {
         for parent in Self.parents(in: hierarchy, asked: parent) {
@@ -107,7 +157,11 @@ final class CgroupV1: Cgroup {
     ) throws(SystemCallError) -> CgroupDirectory? {
         let path = "\(parent)/\(id)"
         do {
-            if try !Self.make(path, below: parent, mount: "\(Hierarchies.mountPoint)/\(hierarchy)") {
+            if try Self.make(path, below: parent, mount: "\(Hierarchies.mountPoint)/\(hierarchy)") {
+                return try CgroupDirectory(path)
+            }
+            wasThere = true
+            if !keepsOld {
                 // Left by an Apus that was killed: what settings it has are not ours.
                 try CgroupDirectory.removeTree(path)
                 try Self.make(path, below: parent, mount: parent)
@@ -157,8 +211,8 @@ final class CgroupV1: Cgroup {
     func joinFiles() throws -> [FileDescriptor] {
         var files: [FileDescriptor] = []
         do {
-            for directory in directories.withLock({ Array($0.values) }) {
-                files.append(try directory.open("tasks", O_WRONLY))
+            for placed in directories {
+                files.append(try placed.directory.open("tasks", O_WRONLY))
             }
         } catch {
             for file in files { file.closeQuietly() }
@@ -167,32 +221,59 @@ final class CgroupV1: Cgroup {
         return files
     }
 
+    func didStart() { scope?.dismissPlaceholder() }
+
     // MARK: limits
 
     func apply(_ resources: Spec.Resources, policy: LimitsPolicy) throws -> [LimitRecord] {
         try apply(resources, policy: policy, isNew: false)
     }
 
-    func apply(_ resources: Spec.Resources, policy: LimitsPolicy, isNew: Bool) throws -> [LimitRecord] {
-        let before = directories.withLock { Set($0.keys) }
+    func apply(
+        _ resources: Spec.Resources, policy: LimitsPolicy, isNew: Bool, assumesSwap: Bool = true
+    ) throws -> [LimitRecord] {
+        if !isNew { try checkUse(resources.memory) }
+        let before = directories.count
         var application = LimitApplication(
-            policy: policy, mechanism: .v1, remedy: Self.remedy,
+            policy: policy, mechanism: .v1, isUndoable: !isNew, remedy: Self.remedy,
             directory: { controller throws(SystemCallError) in try self.directory(of: controller, making: true) })
-        try application.apply(LimitPlan(.v1, isNew: isNew).limits(of: resources))
-        let added = directories.withLock { $0.filter { !before.contains($0.key) }.map(\.value) }
-        if !isNew && !added.isEmpty { try populate(added) }
+        do {
+            try application.apply(LimitPlan(.v1, isNew: isNew, assumesSwap: assumesSwap).limits(of: resources))
+        } catch {
+            if !isNew { removeQuietly(from: before) }
+            throw error
+        }
+        guard !isNew else { return application.records }
+        for added in directories[before...] { try populate(added.directory) }
+        // What systemd isn't told it sets back when its configuration is read anew.
+        try scope?.set(SystemdProperties(resources, .v1))
         return application.records
     }
 
-    /// Moves the processes into hierarchies that a later limit brought in, again until none was forked meanwhile.
-    private func populate(_ added: [CgroupDirectory]) throws {
-        for directory in added {
-            for _ in 0..<100 {
-                let inside = Set(try directory.processes())
-                let missing = try processes().filter { !inside.contains($0) }
-                if missing.isEmpty { break }
-                for pid in missing { try directory.take(pid) }
-            }
+    /// A limit below what is in use is refused if that was asked, rather than kept by reclaiming.
+    private func checkUse(_ memory: Spec.Memory?) throws {
+        guard memory?.checkBeforeUpdate == true, let limit = memory?.limit, limit > 0,
+            let directory = try directory(of: .memory, making: false),
+            let usage = try directory.readIfThere("memory.usage_in_bytes").flatMap({ Int64($0) }), usage > limit
+        else { return }
+        throw Failure("limit memory", Quantity.bytes(limit), "\(Quantity.bytes(usage)) are in use")
+    }
+
+    /// Removes the directories of hierarchies that a limit brought in which then failed. No process is in them yet.
+    private func removeQuietly(from first: Int) {
+        for added in directories[first...] {
+            try? CgroupDirectory.removeTree(added.directory.path)  // `try?`: the limit is what to report
+        }
+        directories.removeSubrange(first...)
+    }
+
+    /// Moves the processes into a hierarchy that a later limit brought in, again until none was forked meanwhile.
+    private func populate(_ directory: CgroupDirectory) throws {
+        for _ in 0..<100 {
+            let inside = Set(try directory.processes())
+            let missing = try processes().filter { !inside.contains($0) }
+            if missing.isEmpty { break }
+            for pid in missing { try directory.take(pid) }
         }
     }
 
@@ -211,7 +292,7 @@ final class CgroupV1: Cgroup {
 
     func statistics() throws -> CgroupStatistics {
         var statistics = CgroupStatistics()
-        if let accounting = try directory(of: .cpuacct, making: false) {
+        if let accounting = try late(.cpuacct) {
             statistics.cpu = try CgroupStatistics.CPU(v1: accounting, limits: directory(of: .cpu, making: false))
         }
         statistics.memory = try directory(of: .memory, making: false).flatMap(CgroupStatistics.Memory.init(v1:))
@@ -225,14 +306,14 @@ final class CgroupV1: Cgroup {
     func processes() throws -> [pid_t] { try listing()?.processes() ?? [] }
 
     /// A directory that lists the processes: all hierarchies have the same ones.
-    private func listing() throws -> CgroupDirectory? {
-        try directory(of: .freezer, making: false) ?? directories.withLock { $0.values.first }
+    private func listing() -> CgroupDirectory? {
+        directories.first?.directory
     }
 
     // MARK: stopping and ending
 
     func freeze() throws {
-        guard let freezer = try directory(of: .freezer, making: false) else {
+        guard let freezer = try late(.freezer) else {
             throw Failure("pause", id, "no cgroup with the controller 'freezer'", remedy: Self.remedy(.freezer))
         }
         let deadline = Deadline(seconds: 2)
@@ -247,16 +328,15 @@ final class CgroupV1: Cgroup {
     }
 
     func thaw() throws {
-        try directory(of: .freezer, making: false)?.write("THAWED", to: "freezer.state")
+        try late(.freezer)?.write("THAWED", to: "freezer.state")
     }
 
     func kill() throws {
-        let freezer = try directory(of: .freezer, making: false)
         let deadline = Deadline(seconds: 2)
         while !deadline.isOver {
             let pids = try processes()
             if pids.isEmpty { return }
-            try killAll(freezer)
+            try killAll(late(.freezer))
             Processes.waitForEnd(of: pids, until: deadline)
         }
     }
@@ -269,21 +349,21 @@ final class CgroupV1: Cgroup {
     }
 
     private func thawQuietly(_ freezer: CgroupDirectory) {
-        // `try?`: it fails only when the directory is gone, and with it whatever could be stopped.
-        try? freezer.write("THAWED", to: "freezer.state")
+        try? freezer.write("THAWED", to: "freezer.state")  // `try?`: gone, and with it who was stopped
     }
 
     func remove() throws {
+        scope?.dismissPlaceholder()
         let deadline = Deadline(seconds: 2)
-        for path in directories.withLock({ $0.values.map(\.path) }) {
-            try Removal.remove(path, until: deadline) { try self.processes() }
+        for placed in directories {
+            try Removal.remove(placed.directory.path, until: deadline) { try self.processes() }
         }
-        directories.withLock { $0 = [:] }
+        directories = []
+        try scope?.stop()
     }
 
     private func removeQuietly() {
-        // `try?`: this undoes a failed creation, whose error is the one to tell; nothing has joined yet.
-        try? remove()
+        try? remove()  // `try?`: this undoes a failed creation, whose error is the one to tell; nothing has joined yet
     }
 
     // MARK: memory running out

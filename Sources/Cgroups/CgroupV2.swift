@@ -12,13 +12,18 @@ final class CgroupV2: Cgroup {
     let base: String
     /// The systemd unit that `base` is the cgroup of.
     let unit: String?
+    /// That unit, where it is one of this container alone.
+    let scope: SystemdScope?
 
-    init(id: String, directory: CgroupDirectory, base: String, unit: String?) {
+    init(id: String, directory: CgroupDirectory, base: String, unit: String?, scope: SystemdScope? = nil) {
         self.id = id
         self.directory = directory
         self.base = base
         self.unit = unit
+        self.scope = scope
     }
+
+    var views: [CgroupShown] { [CgroupShown(name: "", path: directory.path)] }
 
     var record: CgroupRecord {
         CgroupRecord(kind: .v2, id: id, directories: ["unified": directory.path], base: base, unit: unit)
@@ -29,13 +34,16 @@ final class CgroupV2: Cgroup {
         guard let path = record.directories["unified"], record.directories.count == 1, let base = record.base,
             path.hasPrefix(base + "/"), base == Hierarchies.mountPoint || base.hasPrefix(Hierarchies.mountPoint + "/"),
             CgroupName.isValid(path: path), path.hasSuffix("/\(record.id)"),
-            record.unit.map({ DelegatedUnit.isOurs($0) && base.hasSuffix("/\($0)") }) ?? true
+            record.unit.map({ DelegatedUnit.isOurs($0) && base.hasSuffix("/\($0)") || $0 == record.id }) ?? true
         else {
             throw Failure(
                 "open cgroup", record.directories["unified"] ?? "", "no cgroup of container '\(record.id)'")
         }
-        guard let directory = try CgroupDirectory.ifThere(path) else { return RemovedCgroup(record: record) }
-        return CgroupV2(id: record.id, directory: directory, base: base, unit: record.unit)
+        let scope = record.unit == record.id ? try SystemdScope(recorded: record.id, record.id) : nil
+        guard let directory = try CgroupDirectory.ifThere(path) else {
+            return RemovedCgroup(record: record, scope: scope)
+        }
+        return CgroupV2(id: record.id, directory: directory, base: base, unit: record.unit, scope: scope)
     }
 
     // MARK: joining
@@ -47,12 +55,16 @@ final class CgroupV2: Cgroup {
 
     func joinFiles() throws -> [FileDescriptor] { [] }
 
+    func didStart() { scope?.dismissPlaceholder() }
+
     /// Brings this process into the part of the tree that its user may write: the kernel lets nobody move a process,
     /// or clone one, between cgroups whose common ancestor is not his.
     private func comeNear() throws {
-        guard let unit else { return }
+        guard let unit = scope == nil ? unit : DelegatedUnit.name(in: nil) else { return }
+        let base = scope == nil ? base : DelegatedUnit.path(in: nil)
         if let own = Hierarchies.ownCgroup(in: nil), own.hasPrefix(DelegatedUnit.managerRoot + "/") { return }
         let leaf = ControllersV2.leaf
+        if scope != nil, !DelegatedUnit.isReady(base) { try DelegatedUnit.start(in: nil) }
         try FileDescriptor.workingDirectory.makeDirectory("\(base)/\(leaf)")
         try DelegatedUnit.attach(getpid(), to: unit, below: "/\(leaf)")
     }
@@ -63,18 +75,24 @@ final class CgroupV2: Cgroup {
         try apply(resources, policy: policy, isNew: false)
     }
 
-    func apply(_ resources: Spec.Resources, policy: LimitsPolicy, isNew: Bool) throws -> [LimitRecord] {
+    func apply(
+        _ resources: Spec.Resources, policy: LimitsPolicy, isNew: Bool, assumesSwap: Bool = true
+    ) throws -> [LimitRecord] {
         if !isNew { try checkUse(resources.memory) }
-        let plan = LimitPlan(.v2, isNew: isNew) { file in
-            // `try?`: a file that cannot be read has no value to keep.
-            try? self.directory.read(file)
+        let plan = LimitPlan(.v2, isNew: isNew, assumesSwap: assumesSwap) { file in
+            try? self.directory.read(file)  // `try?`: a file that cannot be read has no value to keep
         }
         var application = LimitApplication(
-            policy: policy, mechanism: unit == nil ? .v2 : .systemd, remedy: RemedyV2.forController,
+            policy: policy, mechanism: unit == nil ? .v2 : .systemd, isUndoable: !isNew, remedy: RemedyV2.forController,
             directory: { controller throws(SystemCallError) in
-                try ControllersV2.enable(controller, in: self.directory.path, below: self.base) ? self.directory : nil
+                // These are no controllers to the kernel.
+                if controller == .devices || controller == .core { return self.directory }
+                return try ControllersV2.enable(controller, in: self.directory.path, below: self.base)
+                    ? self.directory : nil
             })
         try application.apply(plan.limits(of: resources))
+        // What systemd isn't told it sets back when its configuration is read anew.
+        if !isNew { try scope?.set(SystemdProperties(resources, .v2)) }
         return application.records
     }
 
@@ -124,11 +142,17 @@ final class CgroupV2: Cgroup {
         try directory.write("1", to: "cgroup.freeze")
         repeat {
             for pid in try processes() where pid != getpid() { Glibc.kill(pid, SIGKILL) }
-        } while try !directory.waitForEvent("populated", 0, until: Deadline(seconds: 0.1)) && !deadline.isOver
+        } while try !directory.waitForEvent("populated", 0, until: Deadline(milliseconds: 100)) && !deadline.isOver
         try directory.write("0", to: "cgroup.freeze")
     }
 
     func remove() throws {
+        scope?.dismissPlaceholder()
+        try removeDirectory()
+        try scope?.stop()
+    }
+
+    private func removeDirectory() throws {
         let deadline = Deadline(seconds: 2)
         while true {
             do throws(SystemCallError) {
@@ -189,6 +213,9 @@ extension CgroupDirectory {
 /// A cgroup v2 of a record that is no longer there: nothing runs in it, and nothing is left to remove.
 struct RemovedCgroup: Cgroup {
     let record: CgroupRecord
+    /// Its unit, which systemd keeps when it counts as failed.
+    let scope: SystemdScope?
+    var views: [CgroupShown] { [] }
 
     private var gone: Failure { Failure("open cgroup", record.id, "it is gone") }
 
@@ -200,7 +227,7 @@ struct RemovedCgroup: Cgroup {
     func freeze() throws { throw gone }
     func thaw() throws {}
     func kill() throws {}
-    func remove() throws {}
+    func remove() throws { try scope?.stop() }
     func oomKills() throws -> UInt64 { 0 }
     func oomNotifier() throws -> FileDescriptor? { nil }
 }

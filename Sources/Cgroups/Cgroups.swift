@@ -50,7 +50,9 @@ public enum Cgroups {
     ///   in a cgroup file system.
     /// - Throws: `Failure` for a record that does not.
     public static func open(_ record: CgroupRecord) throws -> any Cgroup {
-        guard CgroupName.isValid(record.id) else { throw Failure("open cgroup", record.id, "not a valid container id") }
+        guard CgroupName.isComponent(record.id) else {
+            throw Failure("open cgroup", record.id, "not a cgroup's name")
+        }
         switch record.kind {
         case .v1: return try CgroupV1.open(record)
         case .v2: return try CgroupV2.open(record)
@@ -68,7 +70,7 @@ public enum Cgroups {
     }
 
     /// Limits without a cgroup: none of them can hold.
-    private static func withoutCgroup(
+    static func withoutCgroup(
         _ resources: Spec.Resources, _ policy: LimitsPolicy, _ version: CgroupVersion?, _ problem: String?
     ) throws -> [LimitRecord] {
         let remedy: (Controller) -> String =
@@ -84,17 +86,16 @@ public enum Cgroups {
     }
 
     /// Removes what was made when its limits cannot be applied.
-    private static func limit(_ cgroup: any Cgroup, _ apply: () throws -> [LimitRecord]) throws -> [LimitRecord] {
+    static func limit(_ cgroup: any Cgroup, _ apply: () throws -> [LimitRecord]) throws -> [LimitRecord] {
         do {
             return try apply()
         } catch {
-            // `try?`: nothing has joined it; the limit is what failed and what the user must read.
-            try? cgroup.remove()
+            try? cgroup.remove()  // `try?`: nothing has joined it; the limit is what failed and what the user must read
             throw error
         }
     }
 
-    private static func wrapped<Result>(_ id: String, _ body: () throws -> Result) throws -> Result {
+    static func wrapped<Result>(_ id: String, _ body: () throws -> Result) throws -> Result {
         do {
             return try body()
         } catch let error as SystemCallError {

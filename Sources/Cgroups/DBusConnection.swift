@@ -149,8 +149,7 @@ final class DBusConnection {
 
     private static func error(_ message: DBusMessage) -> DBusError {
         var reader = DBusReader(message.body)
-        // `try?`: an error may come without a text; its name then says it.
-        let text = message.signature?.hasPrefix("s") == true ? try? reader.string() : nil
+        let text = message.signature?.hasPrefix("s") == true ? try? reader.string() : nil  // `try?`: its name says it
         return DBusError("systemd: \(text ?? message.errorName ?? "unknown error")", name: message.errorName)
     }
 

@@ -34,34 +34,41 @@ enum DelegatedUnit {
     /// Whether `unit` has a name that Apus gives.
     static func isOurs(_ unit: String) -> Bool { unit.hasPrefix(prefix) && unit.hasSuffix(".service") }
 
-    /// Where the service's cgroup is. A slice's name says what it lies in: `a-b.slice` is in `a.slice`.
-    ///
-    /// - Note: systemd.slice(5).
+    /// Where the service's cgroup is.
     static func path(in slice: String?) -> String {
-        var path = managerRoot
-        let name = (slice ?? usualSlice).dropLast(".slice".count)
-        for index in name.indices where name[index] == "-" { path += "/\(name[..<index]).slice" }
-        return path + "/\(name).slice/\(self.name(in: slice))"
+        "\(managerRoot)\(path(of: slice ?? usualSlice))/\(self.name(in: slice))"
     }
 
-    private static let manager = "org.freedesktop.systemd1.Manager"
-    private static let unitExists = "org.freedesktop.systemd1.UnitExists"
+    /// Where a slice lies below `managerRoot`. Its name says in what: `a-b.slice` is in `a.slice`.
+    ///
+    /// - Note: systemd.slice(5).
+    static func path(of slice: String) -> String {
+        let name = slice.dropLast(".slice".count)
+        if name == "-" { return "" }
+        var path = ""
+        for index in name.indices where name[index] == "-" { path += "/\(name[..<index]).slice" }
+        return path + "/\(name).slice"
+    }
 
-    /// Has systemd start the service, if it does not run, and waits until its cgroup is there.
+    static let manager = "org.freedesktop.systemd1.Manager"
+    static let unitExists = "org.freedesktop.systemd1.UnitExists"
+
+    /// Whether the service's cgroup, at `path`, is there to stay.
+    ///
+    /// That it exists says nothing: it does while the service's program runs, and systemd removes it when that has
+    /// ended, together with all below it that has no process yet. `start` makes a mark in it after that.
+    static func isReady(_ path: String) -> Bool { access("\(path)/\(ControllersV2.leaf)", F_OK) == 0 }
+
+    /// Has systemd start the service, if it does not run, and waits until its cgroup is there to stay.
     ///
     /// - Parameter slice: Where to put it; `nil` for the usual place.
-    /// - Throws: `Failure` when no systemd of this user answers, or it refuses.
+    /// - Throws: `Failure` when no systemd of this user answers, it refuses, or the cgroup does not take the mark.
     static func start(in slice: String?) throws(Failure) {
         let unit = name(in: slice)
         let deadline = Deadline(seconds: 10)
         do throws(DBusError) {
             let connection = try connect(deadline)
-            do throws(DBusError) {
-                try start(unit, slice ?? usualSlice, connection)
-            } catch {
-                // Started by another Apus meanwhile, or it runs and has lost its cgroup.
-                guard error.name == unitExists else { throw error }
-            }
+            try waitForEnd(of: try beginStart(unit, slice ?? usualSlice, connection), connection)
             try realize(unit, connection)
         } catch {
             throw failure(unit, error)
@@ -70,9 +77,39 @@ enum DelegatedUnit {
             if deadline.isOver { throw Failure("create cgroup", unit, "systemd did not make its cgroup within 10 s") }
             deadline.nap()  // systemd sends no word of it
         }
+        do throws(SystemCallError) {
+            try FileDescriptor.workingDirectory.makeDirectory("\(path(in: slice))/\(ControllersV2.leaf)")
+        } catch {
+            throw Failure("create cgroup", unit, error)
+        }
     }
 
-    private static func start(_ unit: String, _ slice: String, _ connection: DBusConnection) throws(DBusError) {
+    /// Asks systemd for the service.
+    ///
+    /// - Returns: The job that starts it, which another Apus may have asked for before. It ends at once if the service
+    ///   runs already.
+    private static func beginStart(
+        _ unit: String, _ slice: String, _ connection: DBusConnection
+    ) throws(DBusError) -> String {
+        do throws(DBusError) {
+            return try make(unit, slice, connection)
+        } catch {
+            guard error.name == unitExists else { throw error }
+            var body = DBusWriter()
+            body.string(unit)
+            body.string("replace")
+            return try job(connection.call(manager, "StartUnit", "ss", body))
+        }
+    }
+
+    static func job(_ reply: DBusMessage) throws(DBusError) -> String {
+        var reader = DBusReader(reply.body)
+        return try reader.string()
+    }
+
+    private static func make(
+        _ unit: String, _ slice: String, _ connection: DBusConnection
+    ) throws(DBusError) -> String {
         let programs: [String] = ["/bin/true", "/usr/bin/true", "/run/current-system/sw/bin/true"]
         guard let program = programs.first(where: { access($0, X_OK) == 0 }) else {
             throw DBusError("this machine has no program 'true' for the service")
@@ -100,9 +137,7 @@ enum DelegatedUnit {
             }
         }
         body.array(alignment: 8) { _ in }
-        let reply = try connection.call(manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", body)
-        var reader = DBusReader(reply.body)
-        try waitForEnd(of: try reader.string(), connection)
+        return try job(connection.call(manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", body))
     }
 
     /// Has systemd make the service's cgroup again, which it removes when the program has ended: any change of a
@@ -115,7 +150,7 @@ enum DelegatedUnit {
         _ = try connection.call(manager, "SetUnitProperties", "sba(sv)", body)
     }
 
-    private static func waitForEnd(of job: String, _ connection: DBusConnection) throws(DBusError) {
+    static func waitForEnd(of job: String, _ connection: DBusConnection) throws(DBusError) {
         while true {
             let signal = try connection.nextSignal("JobRemoved")
             var reader = DBusReader(signal.body)
@@ -153,7 +188,7 @@ enum DelegatedUnit {
 
     /// Connects to the systemd that is responsible: the machine's for root, else the user's own. Its private socket
     /// needs no message bus; where that is out of reach, the bus does.
-    private static func connect(_ deadline: Deadline) throws(DBusError) -> DBusConnection {
+    static func connect(_ deadline: Deadline) throws(DBusError) -> DBusConnection {
         var last = DBusError("no systemd of this user answers (no socket in /run/user/\(getuid()))")
         for address in addresses() {
             do throws(DBusError) {

@@ -31,8 +31,8 @@ enum Hierarchies {
     ///
     /// - Returns: The absolute path below the mount point; `nil` where it lies outside of what is mounted here.
     static func ownCgroup(in name: String?) -> String? {
-        // `try?`: without /proc nothing is known about the own place; others remain.
-        guard let bytes = try? FileDescriptor.workingDirectory.contents(of: "/proc/self/cgroup", limit: 1 << 20),
+        // Without /proc nothing is known about the own place; others remain.
+        guard let bytes = FileDescriptor.contentsIfReadable(of: "/proc/self/cgroup", limit: 1 << 20),
             let path = path(of: name, in: String(decoding: bytes, as: UTF8.self)), !path.hasPrefix("/..")
         else { return nil }
         let mount = name.map { "\(mountPoint)/\($0)" } ?? mountPoint
@@ -64,8 +64,8 @@ enum Hierarchies {
     ///
     /// - Note: proc_pid_mountinfo(5).
     private static func mountRoot(of mount: String) -> String? {
-        // `try?`: as above.
-        guard let bytes = try? FileDescriptor.workingDirectory.contents(of: "/proc/self/mountinfo", limit: 64 << 20)
+        // As above.
+        guard let bytes = FileDescriptor.contentsIfReadable(of: "/proc/self/mountinfo", limit: 64 << 20)
         else { return nil }
         return mountRoot(of: mount, in: String(decoding: bytes, as: UTF8.self))
     }
@@ -92,6 +92,11 @@ enum CgroupName {
             ($0 >= 48 && $0 <= 57) || ($0 >= 65 && $0 <= 90) || ($0 >= 97 && $0 <= 122) || $0 == 45 || $0 == 46
                 || $0 == 95 || $0 == 43
         }
+    }
+
+    /// Whether `name` can be the last part of a path that an engine chose.
+    static func isComponent(_ name: String) -> Bool {
+        name.utf8.count < 256 && !name.utf8.contains(UInt8(ascii: "/")) && isValid(path: name)
     }
 
     /// Whether each part of `path` names a directory and none leads up.

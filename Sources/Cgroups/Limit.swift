@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 import OCI
 import SystemPackage
@@ -7,6 +8,12 @@ enum Controller: String, Sendable, CaseIterable {
     case cpu, cpuacct, cpuset, memory, pids, freezer, devices, blkio, io, hugetlb, rdma, misc
     case networkClass = "net_cls"
     case networkPriority = "net_prio"
+    case perfEvent = "perf_event"
+    case dmem
+    /// Not a controller: the files that every cgroup v2 has.
+    case core = "cgroup"
+    /// Not a controller either: the v1 hierarchy in which systemd keeps its units.
+    case systemd
 }
 
 /// One limit that a user knows, and the interface files that make it.
@@ -34,6 +41,8 @@ struct Limit: Sendable, Equatable {
     var controller: Controller
     /// In the order in which they are written.
     var writes: [Write]
+    /// The device rules of cgroup v2, which are no file.
+    var program: DeviceProgram?
     /// Whether it takes a limit away: a new cgroup has none, so there it needs nothing.
     var lifts = false
     /// Whether it was Docker's default and not a wish, so that a kernel without it changes nothing that was asked.
@@ -85,15 +94,20 @@ struct LimitApplication {
     let remedy: (Controller) -> String
     /// The directory that has a controller's files; throws when there is none to be had.
     let directory: (Controller) throws(SystemCallError) -> CgroupDirectory?
+    /// Whether limits that were changed are changed back when a later one fails: a new cgroup is removed instead.
+    let isUndoable: Bool
     private(set) var records: [LimitRecord] = []
+    /// What the files held that have been written, in this order.
+    private var former: [(directory: CgroupDirectory, file: String, text: String)] = []
 
     init(
-        policy: LimitsPolicy, mechanism: LimitMechanism, problem: String? = nil,
+        policy: LimitsPolicy, mechanism: LimitMechanism, isUndoable: Bool = false, problem: String? = nil,
         remedy: @escaping (Controller) -> String,
         directory: @escaping (Controller) throws(SystemCallError) -> CgroupDirectory?
     ) {
         self.policy = policy
         self.mechanism = mechanism
+        self.isUndoable = isUndoable
         self.problem = problem
         self.remedy = remedy
         self.directory = directory
@@ -102,6 +116,15 @@ struct LimitApplication {
     /// Applies all limits. One that the kernel refuses as invalid is tried again after the others: a memory limit
     /// above the old limit of memory and swap, say, is valid once that one has been raised.
     mutating func apply(_ limits: [Limit]) throws(Failure) {
+        do throws(Failure) {
+            try applyEach(limits)
+        } catch {
+            undo()
+            throw error
+        }
+    }
+
+    private mutating func applyEach(_ limits: [Limit]) throws(Failure) {
         var refused: [Limit] = []
         for limit in limits {
             do throws(SystemCallError) {
@@ -126,19 +149,64 @@ struct LimitApplication {
         guard let directory = try directory(limit.controller) else {
             throw SystemCallError("open", "controller \(limit.controller.rawValue)", .noFunction)
         }
+        if let program = limit.program { try DeviceFilter.install(program, in: directory) }
+        // Device rules are many, and nobody can read what they replace.
+        if limit.controller == .devices {
+            try writeList(limit.writes, directory)
+            return record(limit, enforced: true)
+        }
         for write in limit.writes {
             do throws(SystemCallError) {
-                try directory.write(write.value, to: write.file)
+                try self.write(write.value, to: write.file, in: directory)
             } catch {
                 guard error.errno == .noSuchFileOrDirectory, let file = write.fallbackFile else { throw error }
-                try directory.write(write.fallbackValue ?? write.value, to: file)
+                try self.write(write.fallbackValue ?? write.value, to: file, in: directory)
             }
         }
         record(limit, enforced: true)
     }
 
+    /// Opens each file once for all values that follow one another.
+    private func writeList(_ writes: [Limit.Write], _ directory: CgroupDirectory) throws(SystemCallError) {
+        var index = 0
+        while index < writes.count {
+            let file = writes[index].file
+            let opened = try directory.open(file, O_WRONLY)
+            defer { opened.closeQuietly() }
+            while index < writes.count, writes[index].file == file {
+                try directory.write(writes[index].value, to: opened, named: file)
+                index += 1
+            }
+        }
+    }
+
+    private mutating func write(
+        _ value: String, to file: String, in directory: CgroupDirectory
+    ) throws(SystemCallError) {
+        let text = isUndoable ? try? directory.read(file) : nil  // `try?`: it only takes values
+        try directory.write(value, to: file)
+        if let text { former.append((directory, file, text)) }
+    }
+
+    /// Puts back what was there, newest first, so that each step leads to limits that were valid together before.
+    private func undo() {
+        for (directory, file, text) in former.reversed() {
+            for line in Self.values(of: text, in: file) {
+                try? directory.write(line, to: file)  // `try?`: the failure that led here is the one to report
+            }
+        }
+    }
+
+    /// What to write to an interface file so that it reads `text` again: it takes one line at a time.
+    static func values(of text: String, in file: String) -> [String] {
+        if file == "memory.oom_control" { return [text.hasPrefix("oom_kill_disable 1") ? "1" : "0"] }
+        return text.isEmpty ? ["\n"] : text.split(separator: "\n").map { String($0) }
+    }
+
     private mutating func settle(_ limit: Limit, _ error: SystemCallError) throws(Failure) {
-        let missing = error.errno == .noFunction || error.errno == .noSuchFileOrDirectory
+        let missing =
+            error.errno == .noFunction || error.errno == .noSuchFileOrDirectory
+            || limit.program != nil && error.errno == .notPermitted
         if limit.isDefault && missing { return }
         // Without any swap the limit of memory alone already holds memory and swap together.
         if limit.name == "memory-swap" && missing && !Swap.exists { return record(limit, enforced: true) }
@@ -189,8 +257,8 @@ struct LimitApplication {
 enum Swap {
     /// Whether there is any; taken for granted where /proc does not tell.
     static var exists: Bool {
-        // `try?`: without the file nothing is known, and the careful answer is yes.
-        guard let bytes = try? FileDescriptor.workingDirectory.contents(of: "/proc/swaps", limit: 1 << 16) else {
+        // Without the file nothing is known, and the careful answer is yes.
+        guard let bytes = FileDescriptor.contentsIfReadable(of: "/proc/swaps", limit: 1 << 16) else {
             return true
         }
         return bytes.split(separator: UInt8(ascii: "\n")).count > 1

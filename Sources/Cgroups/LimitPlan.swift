@@ -12,10 +12,16 @@ struct LimitPlan {
     let isNew: Bool
     /// What an interface file of the cgroup holds now; asked only where half of a value is to be changed.
     let current: (String) -> String?
+    /// Whether a memory limit by itself comes with Docker's default for swap. A Spec of others says all that it means.
+    let assumesSwap: Bool
 
-    init(_ version: CgroupVersion, isNew: Bool, current: @escaping (String) -> String? = { _ in nil }) {
+    init(
+        _ version: CgroupVersion, isNew: Bool, assumesSwap: Bool = true,
+        current: @escaping (String) -> String? = { _ in nil }
+    ) {
         self.version = version
         self.isNew = isNew
+        self.assumesSwap = assumesSwap
         self.current = current
     }
 
@@ -29,8 +35,9 @@ struct LimitPlan {
         limits += hugepageLimits(resources.hugepageLimits ?? [])
         limits += rdmaLimits(resources.rdma ?? [:])
         limits += resources.network.map(self.limits) ?? []
-        limits += deviceLimits(resources.devices ?? [])
         limits += unifiedLimits(resources.unified ?? [:])
+        // Last: in an update they are replaced for good.
+        limits += deviceLimits(resources.devices ?? [])
         return isNew ? limits.filter { !$0.lifts } : limits
     }
 }

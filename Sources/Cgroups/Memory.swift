@@ -4,14 +4,16 @@ extension LimitPlan {
     /// - Note: cgroup-v1 memory.rst; cgroup-v2, "Memory Interface Files".
     func limits(_ memory: Spec.Memory) -> [Limit] {
         let limits = version == .v1 ? limitsV1(memory) : limitsV2(memory)
-        return limits + [obsolete(memory)].compactMap { $0 }
+        return limits + [obsolete(memory), flat(memory)].compactMap { $0 }
     }
 
     /// The limit of memory and swap together: what was asked, or for a new cgroup with a limit Docker's default, as
     /// much swap as memory. 0 stands for nothing asked, as in runc.
     private func swap(_ memory: Spec.Memory) -> (value: Int64, isDefault: Bool)? {
         if let swap = memory.swap, swap != 0 { return (swap, false) }
-        guard isNew, let limit = memory.limit, limit > 0, limit <= Int64.max / 2 else { return nil }
+        // Without a limit of memory there is none of the sum either, which the kernel would otherwise not exceed.
+        if memory.limit == -1, !isNew { return (-1, true) }
+        guard isNew, assumesSwap, let limit = memory.limit, limit > 0, limit <= Int64.max / 2 else { return nil }
         return (2 * limit, true)
     }
 
@@ -84,6 +86,13 @@ extension LimitPlan {
         guard let kernel = memory.kernel, kernel > 0 else { return nil }
         var limit = impossible("kernel-memory", Quantity.bytes(kernel))
         limit.impossible = "kernels since 5.16 limit kernel memory only as part of --memory"
+        return limit
+    }
+
+    private func flat(_ memory: Spec.Memory) -> Limit? {
+        guard memory.useHierarchy == false else { return nil }
+        var limit = impossible("use-hierarchy", "false")
+        limit.impossible = "kernels since 5.11 always count what is below"
         return limit
     }
 

@@ -17,7 +17,9 @@ extension LimitPlan {
                         or: "hugetlb.\(page.pageSize).\(suffix)"),
                 ])
             let digits = page.pageSize.prefix { $0.isASCII && $0.isNumber }
-            if digits.isEmpty || !["KB", "MB", "GB"].contains(page.pageSize.dropFirst(digits.count)) {
+            if digits.isEmpty || digits.first == "0"
+                || !["KB", "MB", "GB"].contains(page.pageSize.dropFirst(digits.count))
+            {
                 limit.impossible = "a page size reads like 2MB or 1GB"
             }
             return limit
@@ -30,9 +32,11 @@ extension LimitPlan {
             var value = name
             if let handles = rdma.hcaHandles { value += " hca_handle=\(handles)" }
             if let objects = rdma.hcaObjects { value += " hca_object=\(objects)" }
-            return Limit(
+            var limit = Limit(
                 name: "rdma", asked: value, controller: .rdma, writes: [Limit.Write("rdma.max", value)],
                 range: "the device must be an RDMA device that this machine has")
+            if value == name { limit.impossible = "one of hcaHandles and hcaObjects must be given" }
+            return limit
         }
     }
 
@@ -62,35 +66,55 @@ extension LimitPlan {
 
     /// All rules as one limit: each changes what the ones before it left.
     ///
-    /// - Note: cgroup-v1 devices.rst.
+    /// - Note: cgroup-v1 devices.rst; cgroup-v2, "Device controller".
     func deviceLimits(_ rules: [Spec.DeviceRule]) -> [Limit] {
         guard !rules.isEmpty else { return [] }
         var limit = Limit(
             name: "devices", asked: rules.count == 1 ? "1 rule" : "\(rules.count) rules", controller: .devices,
-            writes: rules.map { Limit.Write($0.allow ? "devices.allow" : "devices.deny", Self.text($0)) },
-            isAdvisory: true)
-        if version == .v2 { limit.impossible = "cgroup v2 has no device rules" }
+            writes: [], isAdvisory: true)
+        do throws(DeviceEntry.Invalid) {
+            try fill(&limit, rules)
+        } catch {
+            limit.impossible = error.reason
+            limit.isAdvisory = false
+        }
         return [limit]
     }
 
-    /// A rule as devices.allow and devices.deny take it: `c 1:3 rwm`.
-    static func text(_ rule: Spec.DeviceRule) -> String {
-        func number(_ value: Int64?) -> String { value.flatMap { $0 < 0 ? nil : "\($0)" } ?? "*" }
-        let access = (rule.access ?? "").isEmpty ? "rwm" : rule.access!
-        return "\((rule.type ?? "").isEmpty ? "a" : rule.type!) \(number(rule.major)):\(number(rule.minor)) \(access)"
+    private func fill(_ limit: inout Limit, _ rules: [Spec.DeviceRule]) throws(DeviceEntry.Invalid) {
+        var entries: [DeviceEntry] = []
+        for rule in rules { entries.append(try DeviceEntry(rule)) }
+        guard version == .v1 else {
+            limit.program = DeviceProgram(entries)
+            return
+        }
+        entries = DeviceEntry.forV1(entries)
+        if let unheeded = DeviceEntry.unheeded(entries) {
+            throw DeviceEntry.Invalid(
+                "cgroup v1 cannot \(unheeded.allow ? "allow" : "deny") '\(unheeded.text)' alone where an earlier rule "
+                    + "\(unheeded.allow ? "denies" : "allows") more at once")
+        }
+        limit.writes = entries.map { Limit.Write($0.allow ? "devices.allow" : "devices.deny", $0.text) }
+    }
+
+    /// Whether to write to `file` would not limit processes but move, stop or end them.
+    private static func acts(_ file: String) -> Bool {
+        ["cgroup.procs", "cgroup.threads", "cgroup.type", "cgroup.subtree_control", "cgroup.freeze", "cgroup.kill"]
+            .contains(file)
     }
 
     /// Values for v2 files, passed on as they are.
     func unifiedLimits(_ files: [String: String]) -> [Limit] {
         files.sorted { $0.key < $1.key }.map { file, value in
-            let controller = file.prefix { $0 != "." }
+            let controller = Controller(rawValue: String(file.prefix { $0 != "." }))
+            // An interface file takes one line at a time.
+            let lines = value.split(separator: "\n").map { String($0) }
             var limit = Limit(
-                name: "unified", asked: "\(file)=\(value)",
-                controller: Controller(rawValue: String(controller)) ?? .misc,
-                writes: [Limit.Write(file, value)])
+                name: "unified", asked: "\(file)=\(value)", controller: controller ?? .misc,
+                writes: (lines.isEmpty ? [value] : lines).map { Limit.Write(file, $0) })
             if version == .v1 {
                 limit.impossible = "it needs cgroup v2, and here cgroup v1 is in use"
-            } else if file.contains("/") || Controller(rawValue: String(controller)) == nil {
+            } else if file.contains("/") || controller == nil || !file.contains(".") || Self.acts(file) {
                 limit.impossible = "it names no interface file of a controller"
             }
             return limit

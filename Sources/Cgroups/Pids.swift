@@ -3,11 +3,12 @@ import OCI
 extension LimitPlan {
     /// - Note: cgroup-v1 pids.rst; cgroup-v2, "PID".
     func limits(_ pids: Spec.Pids) -> [Limit] {
-        let limited = pids.limit > 0
+        guard let limit = pids.limit else { return [] }
+        let limited = limit > 0
         return [
             Limit(
-                name: "pids-limit", asked: limited ? "\(pids.limit)" : "unlimited", controller: .pids,
-                writes: [Limit.Write("pids.max", limited ? "\(pids.limit)" : "max")], lifts: !limited,
+                name: "pids-limit", asked: limited ? "\(limit)" : "unlimited", controller: .pids,
+                writes: [Limit.Write("pids.max", limited ? "\(limit)" : "max")], lifts: !limited,
                 range: "at most 4194304")
         ]
     }

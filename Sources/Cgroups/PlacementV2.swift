@@ -7,6 +7,8 @@ import SystemPackage
 enum PlacementV2 {
     /// What every container has, for its statistics.
     private static let usual: [Controller] = [.memory, .pids, .io]
+    /// What engines expect to find files of.
+    private static let forEngines: [Controller] = [.memory, .pids, .io, .cpu, .cpuset]
     /// The directory for containers where Apus may choose.
     private static let usualParent = "apus"
 
@@ -37,6 +39,36 @@ enum PlacementV2 {
         }
     }
 
+    /// Makes the cgroup at `path`, absolute from the root of the tree, as an engine wants it.
+    ///
+    /// - Parameter path: Without the slash at its start.
+    /// - Returns: The cgroup, and whether it was there already; no cgroup where this process may make none there.
+    static func create(at path: String) throws -> (cgroup: CgroupV2, wasThere: Bool)? {
+        let mount = Hierarchies.mountPoint
+        let wasThere = FileDescriptor.workingDirectory.has("\(mount)/\(path)")
+        let parts = path.split(separator: "/")
+        let cgroup = try create(
+            String(parts.last!), below: mount, parts.count == 1 ? nil : parts.dropLast().joined(separator: "/"),
+            controllers: forEngines, keepsOld: true)
+        return cgroup.map { ($0, wasThere) }
+    }
+
+    /// The cgroup that `create(at:)` has made at `path`; `nil` where there is none.
+    static func find(_ path: String) throws(SystemCallError) -> CgroupV2? {
+        let mount = Hierarchies.mountPoint
+        guard let directory = try CgroupDirectory.ifThere("\(mount)/\(path)") else { return nil }
+        let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+        return CgroupV2(id: name, directory: directory, base: mount, unit: nil)
+    }
+
+    /// Opens the cgroup that systemd has made for a unit, at `path` below this user's manager.
+    static func open(_ scope: SystemdScope) throws(SystemCallError) -> CgroupV2 {
+        let root = DelegatedUnit.managerRoot
+        return CgroupV2(
+            id: scope.unit, directory: try CgroupDirectory("\(root)/\(scope.path)"), base: root, unit: scope.unit,
+            scope: scope)
+    }
+
     private static func createWithoutSystemd(_ id: String, _ parent: String?) throws -> CgroupV2? {
         if let cgroup = try createInRoot(id, parent) { return cgroup }
         return try ownDelegatedCgroup(marked: false).flatMap { try create(id, below: $0, parent ?? usualParent) }
@@ -50,7 +82,7 @@ enum PlacementV2 {
 
     private static func createInUnit(_ id: String, _ slice: String?) throws -> CgroupV2? {
         let base = DelegatedUnit.path(in: slice)
-        if access(base, F_OK) != 0 { try DelegatedUnit.start(in: slice) }
+        if !DelegatedUnit.isReady(base) { try DelegatedUnit.start(in: slice) }
         return try create(id, below: base, nil, unit: DelegatedUnit.name(in: slice))
     }
 
@@ -77,13 +109,14 @@ enum PlacementV2 {
     ///
     /// - Returns: `nil` where this process may make none.
     private static func create(
-        _ id: String, below base: String, _ parent: String?, unit: String? = nil
+        _ id: String, below base: String, _ parent: String?, unit: String? = nil, controllers: [Controller] = usual,
+        keepsOld: Bool = false
     ) throws -> CgroupV2? {
         let above = parent.map { "\(base)/\($0)" } ?? base
         do throws(SystemCallError) {
-            let directory = try make("\(above)/\(id)", above: above)
+            let directory = try make("\(above)/\(id)", above: above, keepsOld: keepsOld)
             let cgroup = CgroupV2(id: id, directory: directory, base: base, unit: unit)
-            _ = try ControllersV2.enable(usual, forChildrenOf: above, below: base)
+            _ = try ControllersV2.enable(controllers, forChildrenOf: above, below: base)
             return cgroup
         } catch {
             guard [.permissionDenied, .notPermitted, .readOnlyFileSystem].contains(error.errno) else { throw error }
@@ -91,11 +124,13 @@ enum PlacementV2 {
         }
     }
 
-    private static func make(_ path: String, above: String) throws(SystemCallError) -> CgroupDirectory {
+    private static func make(
+        _ path: String, above: String, keepsOld: Bool
+    ) throws(SystemCallError) -> CgroupDirectory {
         let here = FileDescriptor.workingDirectory
         do throws(SystemCallError) {
             // Left by an Apus that was killed: what settings it has are not ours.
-            if try !here.makeDirectory(path) { try replace(path) }
+            if try !here.makeDirectory(path), !keepsOld { try replace(path) }
         } catch {
             guard error.errno == .noSuchFileOrDirectory else { throw error }
             try here.makeDirectories(above)
@@ -114,13 +149,11 @@ enum PlacementV2 {
     /// Finds a directory by the name that `create` gives it in the usual places.
     static func leftover(id: String) -> CgroupV2? {
         let unit = DelegatedUnit.path(in: nil)
-        // `try?`: a path where nothing was left is the usual answer.
-        if let directory = try? CgroupDirectory("\(unit)/\(id)") {
+        if let directory = try? CgroupDirectory("\(unit)/\(id)") {  // `try?`: nothing left
             return CgroupV2(id: id, directory: directory, base: unit, unit: DelegatedUnit.name(in: nil))
         }
         for base in [Hierarchies.mountPoint] + [ownDelegatedCgroup(marked: false)].compactMap({ $0 }) {
-            // `try?`: as above.
-            if let directory = try? CgroupDirectory("\(base)/\(usualParent)/\(id)") {
+            if let directory = try? CgroupDirectory("\(base)/\(usualParent)/\(id)") {  // `try?`: nothing left
                 return CgroupV2(id: id, directory: directory, base: base, unit: nil)
             }
         }

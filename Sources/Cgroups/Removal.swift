@@ -5,17 +5,24 @@ import SystemPackage
 
 /// A point in time after which waiting ends.
 struct Deadline {
-    private let end: ContinuousClock.Instant
+    private let end: UInt64
 
-    init(seconds: Double) { end = .now + .seconds(seconds) }
+    init(milliseconds: UInt64) { end = Self.now + milliseconds * 1_000_000 }
+    init(seconds: UInt64) { self.init(milliseconds: seconds * 1000) }
 
-    var isOver: Bool { ContinuousClock.now >= end }
+    var isOver: Bool { Self.now >= end }
 
     /// What is left, in milliseconds, for poll(2).
     var milliseconds: CInt {
-        let left = (end - .now).components
-        guard left.seconds >= 0 else { return 0 }
-        return CInt(clamping: left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000 + 1)
+        let now = Self.now
+        return now < end ? CInt(clamping: (end - now) / 1_000_000 + 1) : 0
+    }
+
+    /// Nanoseconds of the clock that only goes forward.
+    private static var now: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
     /// Waits one millisecond, for what reports no event.
@@ -27,8 +34,7 @@ enum Processes {
     /// Waits until all of `pids` have ended, or the deadline is over.
     static func waitForEnd(of pids: [pid_t], until deadline: Deadline) {
         for pid in pids.prefix(512) {  // few at a time: each takes a descriptor
-            // `try?`: what cannot be watched is looked at again by the caller.
-            guard let process = try? ProcessHandle.open(pid) else { continue }
+            guard let process = try? ProcessHandle.open(pid) else { continue }  // `try?`: the caller looks again
             defer { process.pidfd.closeQuietly() }
             var entry = pollfd(fd: process.pidfd.rawValue, events: Int16(POLLIN), revents: 0)
             poll(&entry, 1, deadline.milliseconds)

@@ -54,7 +54,7 @@ public struct AttachClient {
         }
         let socket: FileDescriptor
         do throws(SystemCallError) {
-            socket = try AttachSocket.connect(in: container.directory)
+            socket = try AttachSocket.attach.connect(in: container.directory)
         } catch  where error.errno == .noSuchFileOrDirectory || error.errno == .connectionRefused {
             throw Failure("attach", state.name, "its streams are those of the command that runs it")
         } catch {
@@ -75,10 +75,13 @@ public struct AttachClient {
     /// - Throws: When the container could not be started, or its supervisor is gone.
     public func run() throws -> Ending {
         defer { connection.socket.closeQuietly() }
-        let ending = try AttachSession(connection, options).run()
-        if case .exited = ending { return ending }
-        // `try?`: a supervisor that is gone needs no farewell
-        try? connection.send(.detach)
+        let session = AttachSession(connection, options)
+        let ending = try session.run()
+        if case .exited = ending {
+            if !session.notice.isEmpty { Report.line(session.notice) }
+            return ending
+        }
+        try? connection.send(.detach)  // `try?`: a supervisor that is gone needs no farewell
         return ending
     }
 
@@ -104,6 +107,8 @@ private final class AttachSession {
     private var keys: DetachKeyFilter
     private var buffer = [UInt8](repeating: 0, count: AttachConnection.chunk)
     private var ending: AttachClient.Ending?
+    /// What the user should know about the container's end.
+    private(set) var notice = ""
 
     init(_ connection: AttachConnection, _ options: AttachClient.Options) {
         self.connection = connection
@@ -164,8 +169,7 @@ private final class AttachSession {
     }
 
     private var ownSize: WindowSize? {
-        // `try?`: what is no terminal has no size
-        guard let size = try? FileDescriptor(rawValue: STDOUT_FILENO).windowSize(), size.rows > 0, size.rows < .max
+        guard let size = FileDescriptor(rawValue: STDOUT_FILENO).windowSizeIfTerminal(), size.rows > 0, size.rows < .max
         else { return nil }
         return size
     }
@@ -197,7 +201,9 @@ private final class AttachSession {
         switch try connection.receiveFromServer() {
         case .output(let bytes): write(bytes, to: STDOUT_FILENO)
         case .error(let bytes): write(bytes, to: STDERR_FILENO)
-        case .exited(let code): end(.exited(code))
+        case .exited(let code, let notice):
+            self.notice = notice
+            end(.exited(code))
         case .failed(let failure): throw failure
         case nil: throw Failure("attach", "", "the container's supervisor was killed")
         }

@@ -1,5 +1,5 @@
-// What an attached client and a supervisor say to each other over `attach.sock`, a SOCK_SEQPACKET socket: each message
-// is one packet whose first byte says what it is. Input without a reader, and output beyond a client's pace, wait.
+// What a client and a supervisor say to each other over `attach.sock` or, where there are no streams to attach to,
+// `control.sock`. Both are SOCK_SEQPACKET sockets: each message is one packet whose first byte says what it is. Input without a reader, and output beyond a client's pace, wait.
 
 import CLinux
 import Glibc
@@ -28,8 +28,8 @@ enum ClientMessage {
 enum ServerMessage {
     case output(ArraySlice<UInt8>)
     case error(ArraySlice<UInt8>)
-    /// The container has ended with this exit code.
-    case exited(Int32)
+    /// The container has ended with this exit code, and with what its user should know about that, if not empty.
+    case exited(Int32, notice: String = "")
     /// The container could not be started.
     case failed(Failure)
 }
@@ -61,7 +61,7 @@ struct AttachConnection {
         switch message {
         case .output(let bytes): [UInt8(ascii: "1")] + bytes
         case .error(let bytes): [UInt8(ascii: "2")] + bytes
-        case .exited(let code): [UInt8(ascii: "x")] + bytes(code)
+        case .exited(let code, let notice): [UInt8(ascii: "x")] + bytes(code) + Array(notice.utf8.prefix(4096))
         case .failed(let failure):
             [UInt8(ascii: "f")] + bytes(failure.exitCode) + Array(failure.description.utf8.prefix(4096))
         }
@@ -94,7 +94,9 @@ struct AttachConnection {
         switch kind {
         case UInt8(ascii: "1"): return .output(body)
         case UInt8(ascii: "2"): return .error(body)
-        case UInt8(ascii: "x"): return Self.number(body).map { .exited($0) }
+        case UInt8(ascii: "x"):
+            let notice = String(decoding: body.dropFirst(4), as: UTF8.self)
+            return Self.number(body).map { .exited($0, notice: notice) }
         case UInt8(ascii: "f"):
             guard let code = Self.number(body) else { return nil }
             return .failed(Failure("", "", String(decoding: body.dropFirst(4), as: UTF8.self), exitCode: code))
@@ -141,25 +143,37 @@ struct AttachConnection {
 }
 
 /// The socket that a supervisor listens on.
-enum AttachSocket {
-    static let name = "attach.sock"
+enum AttachSocket: String {
+    /// Of a supervisor that passes the container's streams on.
+    case attach = "attach.sock"
+    /// Of one whose container has its runner's own streams: it takes signals, and tells how the container ended.
+    case control = "control.sock"
 
-    static func listen(in directory: FileDescriptor) throws(SystemCallError) -> FileDescriptor {
-        try directory.remove(name)
-        let socket = try make()
+    func listen(in directory: FileDescriptor) throws(SystemCallError) -> FileDescriptor {
+        try directory.remove(rawValue)
+        let socket = try Self.make()
         var address = try address(in: directory)
-        try check("bind", "'\(name)'") {
+        try check("bind", "'\(rawValue)'") {
             apus_bind_unix(socket.rawValue, &address)
         }
-        try check("listen", "'\(name)'") { Glibc.listen(socket.rawValue, 16) }
+        try check("listen", "'\(rawValue)'") { Glibc.listen(socket.rawValue, 16) }
         return socket
     }
 
-    static func connect(in directory: FileDescriptor) throws(SystemCallError) -> FileDescriptor {
-        let socket = try make()
+    /// Connects to a container's supervisor, whichever socket it has.
+    static func connectToAny(in directory: FileDescriptor) throws(SystemCallError) -> FileDescriptor {
+        do throws(SystemCallError) {
+            return try attach.connect(in: directory)
+        } catch {
+            return try control.connect(in: directory)
+        }
+    }
+
+    func connect(in directory: FileDescriptor) throws(SystemCallError) -> FileDescriptor {
+        let socket = try Self.make()
         var address = try address(in: directory)
         do throws(SystemCallError) {
-            try check("connect", "'\(name)'") {
+            try check("connect", "'\(rawValue)'") {
                 apus_connect_unix(socket.rawValue, &address)
             }
             return socket
@@ -175,10 +189,10 @@ enum AttachSocket {
     }
 
     /// By way of the open directory: its own path may be longer than a socket address can hold.
-    private static func address(in directory: FileDescriptor) throws(SystemCallError) -> sockaddr_un {
+    private func address(in directory: FileDescriptor) throws(SystemCallError) -> sockaddr_un {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        let path = "\(directory.path)/\(name)"
+        let path = "\(directory.path)/\(rawValue)"
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         return address
     }

@@ -33,9 +33,9 @@ final class AttachServer {
         listener = nil
     }
 
-    init(in directory: FileDescriptor, loop: EventLoop) throws(SystemCallError) {
+    init(_ socket: AttachSocket, in directory: FileDescriptor, loop: EventLoop) throws(SystemCallError) {
         self.loop = loop
-        let listener = try AttachSocket.listen(in: directory)
+        let listener = try socket.listen(in: directory)
         self.listener = listener
         loop.watch(listener) { [unowned self] _ in try accept(from: listener) }
     }
@@ -63,6 +63,7 @@ final class AttachServer {
 
     /// Sends what is left, waiting for slow clients, and closes everything.
     func finish(_ message: ServerMessage) throws {
+        if let listener { try acceptWaiting(from: listener) }
         for client in Array(clients.values) {
             client.pending.append(AttachConnection.encode(message))
             // A client that is not reading must not keep the container's end from being recorded for ever.
@@ -84,6 +85,12 @@ final class AttachServer {
     private func accept(from listener: FileDescriptor) throws {
         let raw = try check("accept", "attach socket") { apus_accept(listener.rawValue) }
         add(Client(AttachConnection(socket: FileDescriptor(rawValue: raw))))
+    }
+
+    /// Those who came just before the end hear of it too.
+    private func acceptWaiting(from listener: FileDescriptor) throws {
+        var entry = pollfd(fd: listener.rawValue, events: Int16(POLLIN), revents: 0)
+        while poll(&entry, 1, 0) > 0 { try accept(from: listener) }
     }
 
     private func add(_ client: Client) {

@@ -1,6 +1,5 @@
 import CLinux
 import Cgroups
-import FoundationEssentials
 import Glibc
 public import Linux
 public import OCI
@@ -12,6 +11,7 @@ public struct Container: Sendable {
     /// 64 hexadecimal digits.
     public let id: String
     let store: ContainerStore
+    /// Negative for a container that lives too shortly to need one.
     let directory: FileDescriptor
 
     /// The most bytes that a record may have; a larger one is damaged, or somebody's trap.
@@ -19,6 +19,9 @@ public struct Container: Sendable {
 
     /// The container's directory.
     public var path: String { "\(store.path)/containers/\(id)" }
+
+    /// Whether it has a directory.
+    var hasDirectory: Bool { directory.rawValue >= 0 }
 
     /// The directory of what ends with the boot: the files that it finds in /etc.
     public var livePath: String { "\(store.livePath)/containers/\(id)" }
@@ -38,10 +41,24 @@ public struct Container: Sendable {
     // MARK: Records
 
     /// What its user asked for.
-    public func loadConfig() throws(Failure) -> ContainerConfig { try load("config.json") }
+    public func loadConfig() throws(Failure) -> ContainerConfig {
+        let bytes = try read("config.json")
+        do throws(SpecError) {
+            return try ContainerConfig(json: bytes)
+        } catch {
+            throw damaged("config.json", "\(error)")
+        }
+    }
 
     /// What the engine was given.
-    public func loadSpec() throws(Failure) -> Spec { try load("spec.json") }
+    public func loadSpec() throws(Failure) -> Spec {
+        let bytes = try read("spec.json")
+        do throws(SpecError) {
+            return try Spec(json: bytes)
+        } catch {
+            throw damaged("spec.json", "\(error)")
+        }
+    }
 
     /// Where it is in its life.
     ///
@@ -54,25 +71,33 @@ public struct Container: Sendable {
     }
 
     func loadStateIfPresent() throws(Failure) -> ContainerState? {
-        guard directory.has("state.json") else { return nil }
-        let state: ContainerState = try load("state.json")
-        guard state.schemaVersion == ContainerState.currentSchema, state.id == id else {
-            throw damaged("state.json", "schema \(state.schemaVersion) of container '\(state.id.prefix(12))'")
+        guard let bytes = try readIfPresent("state.json") else { return nil }
+        let state: ContainerState
+        do throws(SpecError) {
+            state = try ContainerState(json: bytes)
+        } catch {
+            throw damaged("state.json", "\(error)")
+        }
+        guard state.id == id else {
+            throw damaged("state.json", "that of container '\(state.id.prefix(12))'")
         }
         return state
     }
 
-    private func load<Record: Decodable>(_ name: String) throws(Failure) -> Record {
-        let bytes: [UInt8]
+    private func read(_ name: String) throws(Failure) -> [UInt8] {
+        guard let bytes = try readIfPresent(name) else {
+            throw Failure("read state", "\(path)/\(name)", SystemCallError("openat", "", .noSuchFileOrDirectory))
+        }
+        return bytes
+    }
+
+    private func readIfPresent(_ name: String) throws(Failure) -> [UInt8]? {
         do throws(SystemCallError) {
-            bytes = try directory.contents(of: name, limit: Self.recordLimit)
+            return try directory.contents(of: name, limit: Self.recordLimit)
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            return nil
         } catch {
             throw Failure("read state", "\(path)/\(name)", error)
-        }
-        do {
-            return try JSONDecoder().decode(Record.self, from: Data(bytes))
-        } catch {
-            throw damaged(name, "not the JSON that Apus writes")
         }
     }
 
@@ -82,17 +107,15 @@ public struct Container: Sendable {
             remedy: "remove it with 'apus rm -f \(shortID)'")
     }
 
-    func save(_ record: some Encodable, as name: String, durable: Bool = false) throws(Failure) {
-        let bytes: Data
-        do {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = .withoutEscapingSlashes
-            bytes = try encoder.encode(record)
-        } catch {
-            throw Failure("write state", "\(path)/\(name)", "\(error)")
-        }
+    func save(_ config: ContainerConfig) throws(Failure) { try write(config.json(), as: "config.json") }
+
+    func save(_ state: ContainerState) throws(Failure) { try write(state.json(), as: "state.json") }
+
+    func save(_ spec: Spec) throws(Failure) { try write(spec.json(), as: "spec.json") }
+
+    func write(_ bytes: [UInt8], as name: String) throws(Failure) {
         do throws(SystemCallError) {
-            try directory.replaceFile(name, with: bytes, durable: durable)
+            try directory.replaceFile(name, with: bytes)
         } catch {
             throw Failure("write state", "\(path)/\(name)", error)
         }
@@ -105,7 +128,7 @@ public struct Container: Sendable {
         defer { lock.closeQuietly() }
         var state = try loadState()
         try change(&state)
-        try save(state, as: "state.json")
+        try save(state)
         return state
     }
 
@@ -171,6 +194,7 @@ public struct Container: Sendable {
 
     /// Removes the directory, its layers and its name. Nothing of it may be running.
     func removeFiles(name: String?) throws(Failure) {
+        guard hasDirectory else { return try removeWithoutRecords() }
         // Nobody changes a record meanwhile: a file that appears in a directory while it is emptied keeps it from going.
         let lock = try lockRecords()
         defer { lock.closeQuietly() }
@@ -178,10 +202,22 @@ public struct Container: Sendable {
             if directory.has(Self.renamingMark) { try store.releaseNames(of: id) }
             if let name { try store.release(name, of: id) }
             // First out of sight, so that a removal that is cut short is not taken for a container.
-            if store.livePath != store.path { try store.live.removeTree("containers/\(id)") }
+            if store.livePath != store.path { try removeLiveFiles() }
             try store.directory.removeTree("containers/\(id)")
         } catch  where error.isDenied && geteuid() != 0 {
             try removeAsOwner()
+        } catch {
+            throw Failure("remove container", shortID, error)
+        }
+    }
+
+    private func removeLiveFiles() throws(SystemCallError) {
+        try store.live.removeTree("containers/\(id)")
+    }
+
+    private func removeWithoutRecords() throws(Failure) {
+        do throws(SystemCallError) {
+            try removeLiveFiles()
         } catch {
             throw Failure("remove container", shortID, error)
         }

@@ -18,9 +18,11 @@ extension Container {
                 remedy: "use --rootfs DIR:O to keep changes in a layer")
         }
         let isRoot = geteuid() == 0  // of this machine: in the child everybody is
-        return try comparedInChild(spec) { () throws(Failure) in
+        let mapsRoot = try mapsRoot(config, spec)
+        return try comparedInChild(config.mapsIDs ? spec.withoutNamespaces : spec) { () throws(Failure) in
             var comparison = LayerComparison(
                 mountPoints: Set((spec.mounts ?? []).map(\.destination)), comparesOwners: isRoot)
+            if mapsRoot { comparison.mapOwners(spec.linux?.uidMappings ?? [], spec.linux?.gidMappings ?? []) }
             do throws(SystemCallError) {
                 switch (config.root, config.storage) {
                 case (.overlay(let source), .copy): try compareCopy(with: source, &comparison)
@@ -67,8 +69,9 @@ extension Container {
         guard try !upper.entries().isEmpty else { return }
         let below = try openLower(lower)
         defer { below?.closeQuietly() }
+        let count = comparison.changes.count
         try comparison.compareOverlay(upper: upper, lower: below, at: path)
-        if path != "/" { comparison.markChanged(path) }
+        if path != "/" && comparison.changes.count > count { comparison.markChanged(path) }
     }
 
     /// - Returns: `nil` for a directory that this user may not read: in the container nobody could change what is in it.
@@ -80,40 +83,26 @@ extension Container {
         }
     }
 
-    /// Runs `body` with the rights of the container's root user: files of its other users lie in the layers too.
+    /// Runs `body` with the rights of the container's root user: files of its other users lie in the layers too. Only the
+    /// machine's root reads what is below a mapped root.
     private func comparedInChild(
         _ spec: Spec, _ body: () throws(Failure) -> [LayerChange]
     ) throws(Failure) -> [LayerChange] {
-        let (read, write) = try pipe()
-        defer { read.closeQuietly() }
-        let errand: Errand
-        do throws(Failure) {
-            errand = try RootVisit.startAsOwner(of: spec) { () throws(Failure) in
-                let lines = try body().map { "\($0.kind.rawValue)\($0.path)\0" }
-                try? write.writeFully(lines.joined().utf8)  // `try?`: a parent that is gone wants no answer
-            }
-        } catch {
-            write.closeQuietly()
-            throw error
+        let answer = try RootVisit.answer(asOwnerOf: spec) { () throws(Failure) in
+            Array(try body().map { "\($0.kind.rawValue)\($0.path)\0" }.joined().utf8)
         }
-        write.closeQuietly()
-        let answer = Result { () throws(SystemCallError) in try read.readAll(limit: 1 << 30) }
-        try errand.finish()
-        do throws(SystemCallError) {
-            return try answer.get().split(separator: 0).compactMap { line in
-                let kind = LayerChange.Kind(rawValue: String(decoding: line.prefix(1), as: UTF8.self))
-                return kind.map { LayerChange($0, String(decoding: line.dropFirst(), as: UTF8.self)) }
-            }
-        } catch {
-            throw Failure("diff", shortID, error)
+        return answer.split(separator: 0).compactMap { line in
+            let kind = LayerChange.Kind(rawValue: String(decoding: line.prefix(1), as: UTF8.self))
+            return kind.map { LayerChange($0, String(decoding: line.dropFirst(), as: UTF8.self)) }
         }
     }
+}
 
-    private func pipe() throws(Failure) -> (read: FileDescriptor, write: FileDescriptor) {
-        do throws(SystemCallError) {
-            return try FileDescriptor.makePipe()
-        } catch {
-            throw Failure("diff", shortID, error)
-        }
+extension Spec {
+    /// Of a container with the users of this machine.
+    fileprivate var withoutNamespaces: Spec {
+        var spec = self
+        spec.linux?.namespaces = nil
+        return spec
     }
 }

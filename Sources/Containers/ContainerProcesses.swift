@@ -22,8 +22,10 @@ struct ProcessTree {
     private var parents: [pid_t: pid_t] = [:]
 
     init() {
+        let here = FileDescriptor.workingDirectory
         // `try?`: without a readable /proc nothing is shown, and nothing is what can be said
-        let names = (try? FileDescriptor.workingDirectory.open("/proc", O_RDONLY | O_DIRECTORY)).map { directory in
+        let proc = try? here.open("/proc", O_RDONLY | O_DIRECTORY)  // `try?`: as just said
+        let names = proc.map { directory in
             defer { directory.closeQuietly() }
             return (try? directory.entries()) ?? []  // `try?`: as above
         }

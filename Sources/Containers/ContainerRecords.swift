@@ -11,9 +11,11 @@ extension Container {
     /// The Spec of the container's next start.
     func makeSpec(_ config: ContainerConfig) throws(Failure) -> Spec {
         let store = store
-        let facts = HostFacts.current(id: id, containerDirectory: livePath, dataDirectory: store.path) {
+        var facts = HostFacts.current(id: id, containerDirectory: livePath, dataDirectory: store.path) {
             (other, type) throws(Failure) in try store.namespacePath(of: other, type)
         }
+        facts.sharedMemory = { (other) throws(Failure) in try store.sharedMemoryPath(of: other) }
+        facts.leaseIDs = { (slots) throws(Failure) in try lease(slots) }
         var spec = try Containers.makeSpec(config, facts: facts)
         if config.root == .host {
             // The machine's own containers are not part of what a container sees of the machine.
@@ -25,6 +27,8 @@ extension Container {
 
     /// Writes the files that the container finds as /etc/hosts, /etc/hostname and /etc/resolv.conf.
     func writeHostFiles(_ config: ContainerConfig, _ spec: Spec) throws(Failure) {
+        let livePath = livePath
+        guard spec.mounts?.contains(where: { $0.source?.hasPrefix(livePath) ?? false }) ?? false else { return }
         let hostname = spec.hostname ?? HostFacts.machineName()
         let sharesNetwork = config.network == .host
         let hosts = try HostFiles.hosts(
@@ -36,18 +40,28 @@ extension Container {
             // Written anew at each start, in place: a running container sees them through a bind mount.
             let directory = try openLiveDirectory()
             defer { directory.closeQuietly() }
-            try Self.write(hosts, to: "hosts", in: directory)
-            try Self.write(resolver, to: "resolv.conf", in: directory)
-            try Self.write("\(hostname)\n", to: "hostname", in: directory)
+            let owner = geteuid() == 0 ? spec.hostIDsOfRoot : nil
+            try Self.write(hosts, to: "hosts", in: directory, owner)
+            try Self.write(resolver, to: "resolv.conf", in: directory, owner)
+            try Self.write("\(hostname)\n", to: "hostname", in: directory, owner)
+        } catch  where error.call == "fchown" && error.errno == .invalidArgument {
+            throw Failure(
+                "--userns", "host ID \(spec.hostIDsOfRoot?.uid ?? 0)",
+                "does not exist in the user namespace around this",
+                remedy: "give IDs that are in /proc/self/uid_map and gid_map")
         } catch {
             throw Failure("write", path, error)
         }
     }
 
-    private static func write(_ text: String, to name: String, in directory: FileDescriptor) throws(SystemCallError) {
+    /// - Parameter owner: The container's root user, who may change them; the caller if `nil`.
+    private static func write(
+        _ text: String, to name: String, in directory: FileDescriptor, _ owner: (uid: UInt32, gid: UInt32)?
+    ) throws(SystemCallError) {
         let file = try directory.open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o644)
         defer { file.closeQuietly() }
         try check("fchmod", "'\(name)'") { fchmod(file.rawValue, 0o644) }
+        if let owner { try check("fchown", "'\(name)'") { fchown(file.rawValue, owner.uid, owner.gid) } }
         try file.writeFully(text.utf8)
     }
 
@@ -62,22 +76,47 @@ extension Container {
         }
     }
 
-    /// The compiled filter that the container asks for.
-    func seccompProgram(_ config: ContainerConfig, _ spec: Spec) throws(Failure) -> BPFProgram? {
+    /// The compiled filter.
+    ///
+    /// - Parameter choice: That of a process of the container, from `effectiveSeccomp`.
+    func seccompProgram(_ choice: SeccompChoice, _ spec: Spec) throws(Failure) -> BPFProgram? {
         let capabilities = CapabilitySet.reading(spec.process?.capabilities?.bounding ?? []).set
         let cache = SeccompCache(directory: "\(store.path)/seccomp")
-        switch config.seccomp {
+        switch choice {
         case .unconfined: return nil
-        case .standard: return config.privileged ? nil : try cache.defaultProgram(capabilities: capabilities)
+        case .standard: return try cache.defaultProgram(capabilities: capabilities)
         case .file(let path):
             return try cache.program(for: SeccompFile(reading: path), on: .current(capabilities: capabilities))
         }
     }
 
+    /// Who answers for the calls that the container's own profile holds back.
+    ///
+    /// - Parameter pid: Of init, as far as there is one.
+    func seccompListener(
+        _ config: ContainerConfig, _ spec: Spec, _ status: State.Status, _ pid: pid_t? = nil
+    ) throws(Failure) -> SeccompListener? {
+        guard case .file(let path) = config.seccomp else { return nil }
+        let capabilities = CapabilitySet.reading(spec.process?.capabilities?.bounding ?? []).set
+        let profile = try SeccompFile(reading: path).profile(for: .current(capabilities: capabilities))
+        return SeccompListener(
+            profile,
+            state: State(
+                ociVersion: spec.ociVersion, id: id, status: status, pid: pid, bundle: self.path,
+                annotations: spec.annotations))
+    }
+
     /// Keeps what the user asked for and what the engine was given.
     func saveDescription(_ config: ContainerConfig, _ spec: Spec) throws(Failure) {
-        try save(config, as: "config.json")
-        try save(spec, as: "spec.json")
+        try save(config)
+        try save(spec)
+    }
+
+    /// Keeps what the engine was given at a start, and what the user asked for if nothing has kept it yet: `update` and
+    /// `rename` may have changed it since the supervisor read it.
+    func saveStart(_ config: ContainerConfig, _ spec: Spec) throws(Failure) {
+        if !directory.has("config.json") { try save(config) }
+        try save(spec)
     }
 
     /// Changes the state record, which is made from `config` when there is none yet.
@@ -88,7 +127,7 @@ extension Container {
         }
         var state = initialState(config)
         try change(&state)
-        try save(state, as: "state.json")
+        try save(state)
     }
 
     func initialState(_ config: ContainerConfig) -> ContainerState {
@@ -96,6 +135,20 @@ extension Container {
             id: id, name: config.name ?? "", created: .now, image: config.root.description, command: config.arguments,
             labels: config.labels, autoRemove: config.removeAtEnd)
     }
+}
+
+extension Spec {
+    /// What became of each `--ulimit`: it holds from before the first instruction on, or nothing would run.
+    var rlimitRecords: [LimitRecord] {
+        (process?.rlimits ?? []).map { limit in
+            let name = limit.type.dropFirst("RLIMIT_".count).lowercased()
+            return LimitRecord(
+                limit: "ulimit \(name)", asked: "\(Self.text(limit.soft)):\(Self.text(limit.hard))", mechanism: .rlimit,
+                enforced: true)
+        }
+    }
+
+    private static func text(_ value: UInt64) -> String { value == .max ? "unlimited" : "\(value)" }
 }
 
 extension RootSource: CustomStringConvertible {
@@ -117,6 +170,26 @@ extension ContainerStore {
         let process = try container.runningProcess(container.loadState(), to: "join")
         process.pidfd.closeQuietly()
         return "/proc/\(process.pid)/ns/\(type.fileName)"
+    }
+}
+
+extension ContainerStore {
+    /// The /dev/shm of a running container, as it is in that one's mount namespace.
+    ///
+    /// - Throws: When its IPC namespace is its own alone.
+    func sharedMemoryPath(of reference: String) throws(Failure) -> String {
+        let container = try find(reference)
+        defer { container.close() }
+        switch try container.loadConfig().ipc {
+        case .private, .none:
+            throw Failure(
+                "--ipc", "container \(container.shortID)", "its IPC namespace is not shareable",
+                remedy: "run that container with --ipc shareable")
+        case .shareable, .host, .container: break
+        }
+        let process = try container.runningProcess(container.loadState(), to: "join")
+        process.pidfd.closeQuietly()
+        return "/proc/\(process.pid)/root/dev/shm"
     }
 }
 

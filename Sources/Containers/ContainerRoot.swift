@@ -20,6 +20,27 @@ extension Container {
     ///
     /// - Parameter spec: Whose user namespace is to own the layers.
     func prepareRoot(_ config: ContainerConfig, _ spec: Spec) throws(Failure) -> RootFilesystem {
+        let root = try prepareUnmappedRoot(config, spec)
+        return try mapsRoot(config, spec) ? .mapped(root) : root
+    }
+
+    /// Whether the files of the container's root show with mapped IDs: not when they belong to the container's own root
+    /// user already, as its IDs are on this machine.
+    func mapsRoot(_ config: ContainerConfig, _ spec: Spec) throws(Failure) -> Bool {
+        guard config.mapsIDs else { return false }
+        let path: String
+        switch config.root {
+        case .directory(let source), .overlay(let source): path = source
+        case .host: path = "/"
+        }
+        do throws(SystemCallError) {
+            return try FileDescriptor.workingDirectory.status(of: path).st_uid != spec.hostIDsOfRoot?.uid
+        } catch {
+            throw Failure("mount root", path, error)
+        }
+    }
+
+    private func prepareUnmappedRoot(_ config: ContainerConfig, _ spec: Spec) throws(Failure) -> RootFilesystem {
         switch (config.root, config.storage) {
         case (.directory(path: let source), _):
             try requireDirectory(source)
@@ -76,12 +97,12 @@ extension Container {
     /// Root that maps its container's root to another ID gives that one the directory for the layers, which are made from
     /// inside. An ordinary user's own directory is the container's root's already.
     private func makeLayers(ownedBy spec: Spec) throws(Failure) {
-        guard geteuid() == 0, let uid = spec.linux?.uidMappings?.first(where: { $0.containerID == 0 })?.hostID,
-            let gid = spec.linux?.gidMappings?.first(where: { $0.containerID == 0 })?.hostID
-        else { return }
+        guard geteuid() == 0, let root = spec.hostIDsOfRoot else { return }
         do throws(SystemCallError) {
             try directory.makeDirectory("layers", mode: 0o700)
-            try check("chown", "'layers'") { fchownat(directory.rawValue, "layers", uid, gid, AT_SYMLINK_NOFOLLOW) }
+            try check("chown", "'layers'") {
+                fchownat(directory.rawValue, "layers", root.uid, root.gid, AT_SYMLINK_NOFOLLOW)
+            }
         } catch {
             throw Failure("make layer", layersPath, error)
         }
@@ -111,5 +132,26 @@ extension Container {
         } catch {
             throw Failure("copy root", source, error)
         }
+    }
+}
+
+extension ContainerConfig {
+    /// Whether its root and its volumes have the same IDs inside as on disk: its own IDs are nobody's on this machine.
+    var mapsIDs: Bool {
+        guard geteuid() == 0 else { return false }
+        switch userNamespace {
+        case .auto, .maps: return true
+        case .standard, .host, .keepID, .container: return false
+        }
+    }
+}
+
+extension Spec {
+    /// Who the container's root user is on this machine, where that is known to be somebody else.
+    var hostIDsOfRoot: (uid: UInt32, gid: UInt32)? {
+        guard let uid = linux?.uidMappings?.first(where: { $0.containerID == 0 })?.hostID,
+            let gid = linux?.gidMappings?.first(where: { $0.containerID == 0 })?.hostID
+        else { return nil }
+        return (uid, gid)
     }
 }

@@ -51,8 +51,10 @@ extension Container {
         let here = FileDescriptor.workingDirectory
         let own = here.linkTarget(of: "/proc/self/ns/net")
         guard let namespace = here.linkTarget(of: "/proc/\(pid)/ns/net"), namespace != own else { return nil }
-        // `try?`: a process that has ended has no traffic to show
-        guard let bytes = try? here.contents(of: "/proc/\(pid)/net/dev", limit: 1 << 20) else { return nil }
+        // A process that has ended has no traffic to show.
+        guard let bytes = FileDescriptor.contentsIfReadable(of: "/proc/\(pid)/net/dev", limit: 1 << 20) else {
+            return nil
+        }
         return NetworkTraffic(netDev: String(decoding: bytes, as: UTF8.self))
     }
 }

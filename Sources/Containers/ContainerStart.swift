@@ -51,28 +51,23 @@ struct ContainerStart {
     /// Starts the container's command.
     ///
     /// - Throws: What kept it from running; nothing is left then.
-    func begin(streams plan: Streams) throws -> Started {
-        for _ in 0..<3 {
-            do {
-                return try beginOnce(plan)
-            } catch let failure as Failure {
-                // systemd may have swept an empty cgroup away, or moved this process, between its making and the clone.
-                guard failure.isVanishedCgroup else { throw failure }
-            }
-        }
-        return try beginOnce(plan)
-    }
-
-    private func beginOnce(_ plan: Streams) throws -> Started {
+    func begin(streams plan: Streams, network: consuming NetworkPreparation? = nil) throws -> Started {
         let spec = try container.makeSpec(config)
+        // A network namespace inside a new user namespace must be made from there.
+        if network == nil, spec.makes(.network), !spec.has(.user) { network = NetworkPreparation.start() }
         try container.writeHostFiles(config, spec)
         try container.makeVolumes(config)
         let (cgroup, limits) = try Cgroups.create(
             id: container.id, resources: spec.linux?.resources,
             policy: config.limits, parent: config.cgroupParent
         )
+        let receiver: FileDescriptor? =
+            switch network {
+            case .some(let preparation): preparation.receiver
+            case .none: nil
+            }
         do {
-            return try begin(plan, spec, cgroup, limits)
+            return try begin(plan, spec, cgroup, limits, receiver)
         } catch {
             try? cgroup?.kill()  // `try?`: the first error is the one to report
             try? cgroup?.remove()  // `try?`: as above; the next command would find it by its name
@@ -81,7 +76,8 @@ struct ContainerStart {
     }
 
     private func begin(
-        _ plan: Streams, _ spec: Spec, _ cgroup: (any Cgroup)?, _ limits: [LimitRecord]
+        _ plan: Streams, _ spec: Spec, _ cgroup: (any Cgroup)?, _ limits: [LimitRecord],
+        _ network: FileDescriptor?
     ) throws -> Started {
         var streams = try StreamSetup(plan)
         defer { streams.closeContainerEnds() }
@@ -89,10 +85,15 @@ struct ContainerStart {
         defer { placement.close() }
         var sandbox = Sandbox(
             spec: spec, root: try container.prepareRoot(config, spec), mountPoint: container.mountPoint,
-            seccomp: try container.seccompProgram(config, spec), streams: streams.forContainer, cgroup: placement,
+            seccomp: try container.seccompProgram(config.effectiveSeccomp, spec), streams: streams.forContainer,
+            cgroup: placement,
             usesInit: config.initProcess)
         sandbox.rehearses = rehearses
+        if let filter = sandbox.seccomp, filter.flags.contains(.newListener) {
+            sandbox.seccompListener = try container.seccompListener(config, spec, .creating)
+        }
         sandbox.supervisorLock = alive
+        sandbox.network = network
         let (launch, console) = try launch(&sandbox)
         streams.ends.terminal = console
         return Started(
@@ -109,6 +110,7 @@ struct ContainerStart {
         } catch  where error.isRefusedProcfs && sandbox.spec.hasOwnPIDNamespace {
             Report.line("a new /proc is refused here: the container shares this machine's processes and their /proc")
             sandbox.spec.shareProcesses()
+            sandbox.network = nil  // the first init has received it
             return try launchOnce(sandbox)
         }
     }
@@ -121,7 +123,7 @@ struct ContainerStart {
     private func place(in cgroup: (any Cgroup)?) throws -> CgroupPlacement {
         guard let cgroup else { return CgroupPlacement() }
         return CgroupPlacement(
-            target: try cgroup.cloneTarget(), joinFiles: try cgroup.joinFiles(), views: cgroup.record.views)
+            target: try cgroup.cloneTarget(), joinFiles: try cgroup.joinFiles(), views: cgroup.views)
     }
 }
 
@@ -133,15 +135,8 @@ extension CgroupPlacement {
     }
 }
 
-extension CgroupRecord {
-    /// The directories as a container sees them below /sys/fs/cgroup.
-    var views: [(name: String, path: String)] {
-        directories.sorted { $0.key < $1.key }.map { (kind == .v2 ? "" : $0.key, $0.value) }
-    }
-}
-
 extension Spec {
-    var hasOwnPIDNamespace: Bool { linux?.namespaces?.contains { $0.type == .pid && $0.path == nil } ?? false }
+    var hasOwnPIDNamespace: Bool { makes(.pid) }
 
     /// Gives up the PID namespace, and shows the outer /proc.
     mutating func shareProcesses() {

@@ -1,23 +1,24 @@
 public import Cgroups
 import Glibc
 public import Linux
+public import OCI
 
 /// What is recorded of one container, apart from what its user asked for.
-public struct ContainerState: Sendable, Codable {
+public struct ContainerState: JSONMappable, Sendable {
     /// The format of this record; another one is refused rather than guessed.
-    public var schemaVersion = ContainerState.currentSchema
+    private var schemaVersion = ContainerState.currentSchema
     /// The only format that this version reads and writes.
-    public static let currentSchema = 1
+    static let currentSchema = 2
 
     /// 64 hexadecimal digits.
-    public let id: String
+    public private(set) var id: String
     public var name: String
-    public let created: Timestamp
+    public private(set) var created: Timestamp
     /// What its root is made from, as the user wrote it: `@host`, a directory.
-    public let image: String
+    public private(set) var image: String
     /// The program and its arguments.
-    public let command: [String]
-    public let labels: [String: String]
+    public private(set) var command: [String]
+    public private(set) var labels: [String: String]
     /// Whether it is removed when it ends (`--rm`).
     public var autoRemove: Bool
     public var status: Status
@@ -49,34 +50,101 @@ public struct ContainerState: Sendable, Codable {
         self.stoppedByUser = false
     }
 
+    package init() {
+        self.init(
+            id: "", name: "", created: .init(nanoseconds: 0), image: "", command: [], labels: [:], autoRemove: false)
+    }
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("schemaVersion", &schemaVersion)
+        fields.check("schemaVersion", schemaVersion == Self.currentSchema, expected: "\(Self.currentSchema)")
+        fields.required("id", &id)
+        fields.required("name", &name)
+        fields.required("created", &created)
+        fields.required("image", &image)
+        fields.required("command", &command)
+        fields.required("labels", &labels)
+        fields.required("autoRemove", &autoRemove)
+        fields.required("status", &status)
+        fields.optional("cgroup", &cgroup)
+        fields.required("limits", &limits)
+        fields.required("restarts", &restarts)
+        fields.check("restarts", 0...Int(Int32.max) ~= restarts, expected: "a number from 0 on")
+        fields.required("stoppedByUser", &stoppedByUser)
+        fields.optional("health", &health)
+    }
+
     /// Where a container is in its life. Each case carries what exists in it.
-    public enum Status: Sendable, Codable {
+    public enum Status: JSONChoice, Sendable {
         case created
         case running(RunningProcess)
         case exited(Ending)
+
+        package init() { self = .created }
+
+        package mutating func map(_ choices: JSONChoices) {
+            if choices.word("created", isCreated) { self = .created }
+            if let running = choices.value("running", running) { self = .running(running) }
+            if let ending = choices.value("exited", ending) { self = .exited(ending) }
+        }
+
+        private var isCreated: Bool {
+            if case .created = self { true } else { false }
+        }
+
+        private var running: RunningProcess? {
+            if case .running(let running) = self { running } else { nil }
+        }
+
+        private var ending: Ending? {
+            if case .exited(let ending) = self { ending } else { nil }
+        }
     }
 
     /// A running container's init.
-    public struct RunningProcess: Sendable, Codable {
+    public struct RunningProcess: JSONMappable, Sendable {
         /// In the PID namespace of the supervisor.
-        public let pid: Int32
+        public private(set) var pid: Int32
         /// In clock ticks since boot: with it, the number cannot be mistaken for another process.
-        public let startTime: UInt64
+        public private(set) var startTime: UInt64
         /// The boot that both belong to.
-        public let bootID: String
-        public let startedAt: Timestamp
+        public private(set) var bootID: String
+        public private(set) var startedAt: Timestamp
         /// Whether its cgroup is frozen.
         public var paused: Bool
         /// The supervisor's process ID.
-        public let supervisor: Int32
+        public private(set) var supervisor: Int32
+        /// The filter that it has, and that each further command gets.
+        public private(set) var seccomp: SeccompChoice
 
-        public init(pid: Int32, startTime: UInt64, bootID: String, startedAt: Timestamp, supervisor: Int32) {
+        public init(
+            pid: Int32, startTime: UInt64, bootID: String, startedAt: Timestamp, supervisor: Int32,
+            seccomp: SeccompChoice
+        ) {
             self.pid = pid
             self.startTime = startTime
             self.bootID = bootID
             self.startedAt = startedAt
             self.paused = false
             self.supervisor = supervisor
+            self.seccomp = seccomp
+        }
+
+        package init() {
+            self.init(
+                pid: 0, startTime: 0, bootID: "", startedAt: .init(nanoseconds: 0), supervisor: 0, seccomp: .standard)
+        }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("pid", &pid)
+            fields.check("pid", pid > 0, expected: "a process ID")
+            fields.required("startTime", &startTime)
+            fields.required("bootID", &bootID)
+            fields.required("startedAt", &startedAt)
+            fields.required("paused", &paused)
+            fields.required("supervisor", &supervisor)
+            fields.check("supervisor", supervisor > 0, expected: "a process ID")
+            fields.required("seccomp", &seccomp)
         }
 
         /// Takes hold of the process, if it is still that one.
@@ -87,7 +155,7 @@ public struct ContainerState: Sendable, Codable {
     }
 
     /// How a container ended.
-    public struct Ending: Sendable, Codable {
+    public struct Ending: JSONMappable, Sendable {
         /// As Docker has them: 124, 125, 126, 127, 128 and a signal, or the command's own.
         public var exitCode: Int32
         /// Whether the kernel killed one of its processes for want of memory.
@@ -108,12 +176,23 @@ public struct ContainerState: Sendable, Codable {
             self.finishedAt = finishedAt
             self.error = error
         }
+
+        package init() { self.init(exitCode: 0, startedAt: nil, finishedAt: .init(nanoseconds: 0)) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("exitCode", &exitCode)
+            fields.check("exitCode", 0...255 ~= exitCode, expected: "0 to 255")
+            fields.required("oomKilled", &oomKilled)
+            fields.optional("startedAt", &startedAt)
+            fields.required("finishedAt", &finishedAt)
+            fields.required("error", &error)
+        }
     }
 
     /// What the health command says.
-    public struct Health: Sendable, Codable {
+    public struct Health: JSONMappable, Sendable {
         /// The verdict; `starting` until the first success, or too many failures.
-        public enum Status: String, Sendable, Codable { case starting, healthy, unhealthy }
+        public enum Status: String, JSONValue, Sendable { case starting, healthy, unhealthy }
         public var status: Status
         /// Failures since the last success.
         public var failingStreak: Int
@@ -121,7 +200,7 @@ public struct ContainerState: Sendable, Codable {
         public var log: [Probe]
 
         /// One run of the health command.
-        public struct Probe: Sendable, Codable {
+        public struct Probe: JSONMappable, Sendable {
             public var start: Timestamp
             public var end: Timestamp
             public var exitCode: Int32
@@ -133,12 +212,30 @@ public struct ContainerState: Sendable, Codable {
                 self.exitCode = exitCode
                 self.output = output
             }
+
+            package init() {
+                self.init(start: .init(nanoseconds: 0), end: .init(nanoseconds: 0), exitCode: 0, output: "")
+            }
+
+            package mutating func map(_ fields: JSONFields) {
+                fields.required("start", &start)
+                fields.required("end", &end)
+                fields.required("exitCode", &exitCode)
+                fields.required("output", &output)
+            }
         }
 
         public init() {
             status = .starting
             failingStreak = 0
             log = []
+        }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("status", &status)
+            fields.required("failingStreak", &failingStreak)
+            fields.check("failingStreak", 0...Int(Int32.max) ~= failingStreak, expected: "a number from 0 on")
+            fields.required("log", &log)
         }
     }
 }

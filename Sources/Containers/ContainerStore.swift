@@ -6,7 +6,7 @@ import SystemPackage
 
 /// All containers of one user: a directory with one directory a container, and no index that could go stale.
 ///
-///     <data>/containers/<id>/     config.json spec.json state.json log attach.sock layers/ …
+///     <data>/containers/<id>/     config.json spec.json state.json log attach.sock|control.sock layers/ …
 ///     <data>/names/<name>         a symlink to the ID that the name stands for
 ///     <live>/alive/<id>           locked by whoever starts or supervises the container, and only then there
 ///     <live>/containers/<id>/     hosts hostname resolv.conf
@@ -33,44 +33,31 @@ public struct ContainerStore: Sendable {
         self.path = path
         livePath = path == Self.rootsPath ? Self.rootsLivePath : path
         do throws(SystemCallError) {
-            if livePath == path {
-                directory = try Self.open(path, ["containers", "names", "alive"]).directory
+            directory = try Self.openOrMake(path)
+            guard livePath != path else {
                 live = directory
+                try Self.make(["containers", "names", "alive"], in: directory)
                 return
             }
-            directory = try Self.open(path, ["containers", "names"]).directory
-            let isNewBoot: Bool
-            (live, isNewBoot) = try Self.open(livePath, ["containers", "alive"])
-            if isNewBoot { try markInterrupted() }
+            try Self.make(["containers", "names"], in: directory)
+            live = try Self.openOrMake(livePath)
+            if !live.has("alive") { try beginBoot() }
         } catch {
             throw Failure("open data directory", path, error, remedy: "choose another with --root or APUS_ROOT")
         }
     }
 
-    /// Opens a directory, and makes it with those in it when the last of them is missing.
-    ///
-    /// - Returns: And whether it was made now.
-    private static func open(
-        _ path: String, _ names: [String]
-    ) throws(SystemCallError) -> (directory: FileDescriptor, isNew: Bool) {
+    private static func openOrMake(_ path: String) throws(SystemCallError) -> FileDescriptor {
         let here = FileDescriptor.workingDirectory
-        if let directory = try? here.open(path, O_RDONLY | O_DIRECTORY) {  // `try?`: what is missing is made below
-            if directory.has(names[names.count - 1]) { return (directory, false) }
-            directory.closeQuietly()
-        }
+        if let directory = try? here.open(path, O_RDONLY | O_DIRECTORY) { return directory }  // `try?`: made below
         try here.makeDirectories(path, mode: 0o711)
-        let directory = try here.open(path, O_RDONLY | O_DIRECTORY)
-        for name in names { try directory.makeDirectory(name, mode: 0o711) }
-        return (directory, true)
+        return try here.open(path, O_RDONLY | O_DIRECTORY)
     }
 
-    /// After a restart of the machine no container is alive, whatever its record says: the next sweep finds each.
-    private func markInterrupted() throws(SystemCallError) {
-        let containers = try directory.open("containers", O_RDONLY | O_DIRECTORY)
-        defer { containers.closeQuietly() }
-        for id in try containers.entries() where Self.isID(id) {
-            try live.open("alive/\(id)", O_WRONLY | O_CREAT | O_NOFOLLOW).closeQuietly()
-        }
+    /// Makes directories, unless the last of them is there already.
+    private static func make(_ names: [String], in directory: FileDescriptor) throws(SystemCallError) {
+        if directory.has(names[names.count - 1]) { return }
+        for name in names { try directory.makeDirectory(name, mode: 0o711) }
     }
 
     /// `/var/lib/apus` for root, `~/.local/share/apus` for others.
@@ -95,9 +82,9 @@ public struct ContainerStore: Sendable {
     }
 
     private static func homeOfUser() -> String? {
-        // `try?`: without a readable passwd file there is no home to find in it
-        let bytes = try? FileDescriptor.workingDirectory.contents(of: "/etc/passwd", limit: 4 << 20)
-        let user = try? UserDatabase(passwd: bytes ?? [], group: []).resolve("\(geteuid())")
+        // Without a readable passwd file there is no home to find in it.
+        let bytes = FileDescriptor.contentsIfReadable(of: "/etc/passwd", limit: 4 << 20)
+        let user = try? UserDatabase(passwd: bytes ?? [], group: []).resolve("\(geteuid())")  // `try?`: then no home
         return user.flatMap { $0.home == "/" ? nil : $0.home }
     }
 
@@ -135,10 +122,10 @@ public struct ContainerStore: Sendable {
         var damaged: [Failure] = []
         for id in ids {
             do throws(Failure) {
-                let container = try open(id: id)
+                guard let container = try openIfThere(id) else { continue }
                 defer { container.close() }
                 // Without a record it is being made just now.
-                if let state = try container.loadStateIfPresent() { found.append(state) }
+                if let state = try container.loadSettledState() { found.append(state) }
             } catch  where !directory.has("containers/\(id)") {
                 continue  // removed meanwhile
             } catch {
@@ -170,11 +157,27 @@ public struct ContainerStore: Sendable {
     /// The container with exactly this ID.
     public func open(id: String) throws(Failure) -> Container {
         do throws(SystemCallError) {
-            let opened = try directory.open("containers/\(id)", O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-            return Container(id: id, store: self, directory: opened)
+            return try openDirectory(id)
         } catch {
             throw Failure("open container", id, error)
         }
+    }
+
+    /// The container with exactly this ID; `nil` if it was removed meanwhile, or is about to be made: its lock in
+    /// `alive/` comes first.
+    private func openIfThere(_ id: String) throws(Failure) -> Container? {
+        do throws(SystemCallError) {
+            return try openDirectory(id)
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            return nil
+        } catch {
+            throw Failure("open container", id, error)
+        }
+    }
+
+    private func openDirectory(_ id: String) throws(SystemCallError) -> Container {
+        let opened = try directory.open("containers/\(id)", O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        return Container(id: id, store: self, directory: opened)
     }
 
     fileprivate static let noSuchContainer = "no such container"
@@ -260,12 +263,24 @@ public struct ContainerStore: Sendable {
 
     /// 64 hexadecimal digits that no other container has.
     static func newID() throws(Failure) -> String {
-        var bytes = [UInt8](repeating: 0, count: 32)
-        guard getrandom(&bytes, bytes.count, 0) == bytes.count else {
+        let id = String(unsafeUninitializedCapacity: 64) { digits in
+            // Each random byte in the first half becomes two digits, from the last one on.
+            guard getrandom(digits.baseAddress, 32, 0) == 32 else { return 0 }
+            for index in (0..<32).reversed() {
+                let byte = digits[index]
+                digits[2 * index + 1] = hexDigit(byte & 15)
+                digits[2 * index] = hexDigit(byte >> 4)
+            }
+            return 64
+        }
+        guard !id.isEmpty else {
             throw Failure("make container ID", "", "getrandom: \(Errno(rawValue: errno).reason)")
         }
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return id
+    }
+
+    private static func hexDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
     /// Locks `<data>/alive/<id>`, which says that this process starts or supervises that container.

@@ -64,8 +64,8 @@ public struct ContainerUsage: Sendable, Equatable {
 
     /// This machine's memory in bytes.
     public static var machineMemory: UInt64 {
-        // `try?`: where /proc/meminfo is hidden the limit of the unlimited is not known, and shown as 0
-        let bytes = try? FileDescriptor.workingDirectory.contents(of: "/proc/meminfo", limit: 1 << 16)
+        // Where /proc/meminfo is hidden the limit of the unlimited is not known, and shown as 0.
+        let bytes = FileDescriptor.contentsIfReadable(of: "/proc/meminfo", limit: 1 << 16)
         let line = (bytes ?? []).split(separator: UInt8(ascii: "\n")).first { $0.starts(with: "MemTotal:".utf8) }
         let number = line?.split(separator: UInt8(ascii: " ")).dropFirst().first
         return number.flatMap { UInt64(String(decoding: $0, as: UTF8.self)) }.map { $0 * 1024 } ?? 0

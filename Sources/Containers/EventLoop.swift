@@ -13,15 +13,22 @@ final class EventLoop {
         let handler: (Int16) throws -> Void
     }
 
-    private struct Timer {
+    private final class Timer {
         let id: Int
         let deadline: UInt64
         let handler: () throws -> Void
+        var next: Timer?
+
+        init(id: Int, deadline: UInt64, handler: @escaping () throws -> Void) {
+            self.id = id
+            self.deadline = deadline
+            self.handler = handler
+        }
     }
 
-    // A handful: a search among them costs less than a dictionary's first use does.
+    // A handful: a search among them costs less than a dictionary's first use does, and a chain less than an array's.
     private var watches: [Watch] = []
-    private var timers: [Timer] = []
+    private var firstTimer: Timer?
     private var nextTimer = 0
     private var stopped = false
 
@@ -49,13 +56,30 @@ final class EventLoop {
     @discardableResult
     func after(nanoseconds delay: UInt64, _ handler: @escaping () throws -> Void) -> Int {
         nextTimer += 1
-        timers.append(Timer(id: nextTimer, deadline: Clock.monotonic() + delay, handler: handler))
+        let timer = Timer(id: nextTimer, deadline: Clock.monotonic() + delay, handler: handler)
+        insert(timer, in: &firstTimer)
         return nextTimer
+    }
+
+    /// The chain is in the order of its deadlines.
+    private func insert(_ timer: Timer, in chain: inout Timer?) {
+        if let first = chain, first.deadline <= timer.deadline { return insert(timer, in: &first.next) }
+        timer.next = chain
+        chain = timer
     }
 
     /// Forgets a timer; one that has run already is no error.
     func cancel(_ timer: Int) {
-        timers.removeAll { $0.id == timer }
+        remove(timer, from: &firstTimer)
+    }
+
+    private func remove(_ timer: Int, from chain: inout Timer?) {
+        guard let first = chain else { return }
+        if first.id == timer {
+            chain = first.next
+        } else {
+            remove(timer, from: &first.next)
+        }
     }
 
     /// Makes `run` return after the handler that calls this.
@@ -80,36 +104,42 @@ final class EventLoop {
 
     @discardableResult
     private func turn(timeout: CInt) throws -> Bool {
-        var entries = watches.map { pollfd(fd: $0.descriptor.rawValue, events: $0.events, revents: 0) }
         let wait = timeout == 0 ? 0 : millisecondsToNextTimer()
         if trimsMemory {
             trimsMemory = false
             for run in MemoryTrim.untouchedPages() { madvise(run.iov_base, run.iov_len, CInt(MADV_DONTNEED)) }
         }
-        let ready = poll(&entries, nfds_t(entries.count), wait)
-        if ready < 0 && errno != EINTR {
-            throw SystemCallError("poll", "", Errno(rawValue: errno))
-        }
-        if ready > 0 {
-            for entry in entries where entry.revents != 0 {
+        let count = watches.count
+        let ready = try withUnsafeTemporaryAllocation(of: pollfd.self, capacity: count) { entries in
+            for (index, watch) in watches.enumerated() {
+                entries.initializeElement(
+                    at: index, to: pollfd(fd: watch.descriptor.rawValue, events: watch.events, revents: 0))
+            }
+            let ready = poll(entries.baseAddress, nfds_t(count), wait)
+            if ready < 0 && errno != EINTR { throw SystemCallError("poll", "", Errno(rawValue: errno)) }
+            for entry in entries[..<count] where ready > 0 && entry.revents != 0 {
                 // An earlier handler of this turn may have removed it.
                 try watches.first { $0.descriptor.rawValue == entry.fd }?.handler(entry.revents)
             }
+            return ready
         }
         try runDueTimers()
         return ready > 0
     }
 
+    /// Those that are due now; a timer that one of them adds has its turn later.
     private func runDueTimers() throws {
         let now = Clock.monotonic()
-        let due = timers.filter { $0.deadline <= now }
-        timers.removeAll { $0.deadline <= now }
-        for timer in due { try timer.handler() }
+        let last = nextTimer
+        while let timer = firstTimer, timer.deadline <= now, timer.id <= last {
+            firstTimer = timer.next
+            try timer.handler()
+        }
     }
 
     /// - Returns: Rounded up, so that a timer is due when poll returns; -1 for no timer.
     private func millisecondsToNextTimer() -> CInt {
-        guard let next = timers.map(\.deadline).min() else { return -1 }
+        guard let next = firstTimer?.deadline else { return -1 }
         let now = Clock.monotonic()
         return next <= now ? 0 : CInt(clamping: (next - now + 999_999) / 1_000_000)
     }

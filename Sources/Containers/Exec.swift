@@ -29,7 +29,7 @@ public struct Exec {
             throw Failure("exec", state.name, "the container is paused", remedy: "apus unpause \(state.name)")
         }
         spec = try container.loadSpec()
-        seccomp = options.privileged ? nil : try container.seccompProgram(container.loadConfig(), spec)
+        seccomp = options.privileged ? nil : try container.seccompProgram(running.seccomp, spec)
     }
 
     /// Runs the command and waits for its end; with `detach` only for its start.
@@ -82,10 +82,14 @@ public struct Exec {
         let cgroup = try state.cgroup.map { try Cgroups.open($0) }
         let placement = CgroupPlacement(target: try cgroup?.cloneTarget(), joinFiles: try cgroup?.joinFiles() ?? [])
         defer { placement.close() }
-        return try Join(
+        var join = Join(
             process: process(), spec: spec, seccomp: seccomp, streams: streams, cgroup: placement,
-            diesWithParent: diesWithParent
-        ).launch(into: initProcess)
+            diesWithParent: diesWithParent)
+        if let seccomp, seccomp.flags.contains(.newListener) {
+            join.seccompListener = try container.seccompListener(
+                container.loadConfig(), spec, .running, initProcess.pid)
+        }
+        return try join.launch(into: initProcess)
     }
 
     /// The container's own process with what the options change.
@@ -102,7 +106,7 @@ public struct Exec {
         }
         if options.privileged {
             // Joining a user namespace gives all of them; otherwise nobody can give what he does not have.
-            let joinsUserNamespace = spec.linux?.namespaces?.contains { $0.type == .user } ?? false
+            let joinsUserNamespace = spec.has(.user)
             let all = (joinsUserNamespace ? CapabilitySet.all : Capabilities.bounding()).names
             process.capabilities = .init(bounding: all, effective: all, permitted: all)
             process.noNewPrivileges = false
@@ -122,8 +126,8 @@ public struct Exec {
     }
 
     private static func consoleSize() -> Spec.ConsoleSize? {
-        // `try?`: without a terminal of its own the command starts with the kernel's default size
-        guard let size = try? FileDescriptor(rawValue: STDIN_FILENO).windowSize() else { return nil }
+        // Without a terminal of its own the command starts with the kernel's default size.
+        guard let size = FileDescriptor(rawValue: STDIN_FILENO).windowSizeIfTerminal() else { return nil }
         return Spec.ConsoleSize(height: UInt64(size.rows), width: UInt64(size.columns))
     }
 }

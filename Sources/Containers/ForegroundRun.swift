@@ -14,7 +14,9 @@ extension ContainerStore {
     public func runInForeground(
         _ config: ContainerConfig, cidfile: String?, sharesStreams: Bool
     ) throws -> Int32 {
-        let new = try make(config)
+        // The longest part of a start begins first.
+        let network = config.network == .none && config.hasHostUsers ? NetworkPreparation.start() : nil
+        let new = try make(config, isBrief: sharesStreams && config.needsNoDirectory)
         do {
             try new.writeCidfile(cidfile)
         } catch {
@@ -22,6 +24,21 @@ extension ContainerStore {
             throw error
         }
         let supervisor = try supervise(new, attachment: sharesStreams ? .inherited : .relayed)
+        supervisor.network = consume network
         return try supervisor.run(removeIfNotStarted: true)
+    }
+}
+
+extension ContainerConfig {
+    /// Whether a container that ends within its first moments leaves nothing in a directory and no name to remember.
+    fileprivate var needsNoDirectory: Bool {
+        guard case .directory = root, removeAtEnd, name == nil, healthCheck == nil, userNamespace != .auto
+        else { return false }
+        return !mounts.contains { $0.kind == .volume }
+    }
+
+    /// Whether root runs it without a user namespace.
+    fileprivate var hasHostUsers: Bool {
+        geteuid() == 0 && (userNamespace == .standard || userNamespace == .host)
     }
 }

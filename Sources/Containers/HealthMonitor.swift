@@ -116,7 +116,7 @@ final class HealthMonitor {
         let text =
             probe.timedOut
             ? "the health command took longer than \(timeout / Self.second)s"
-            : String(decoding: probe.text, as: UTF8.self)
+            : String(decoding: probe.text.filter { $0 != 0 }, as: UTF8.self)  // no record holds a NUL
         try record(
             .init(start: probe.start, end: .now, exitCode: probe.timedOut ? -1 : exitCode, output: text))
         if !stopped { scheduleNext() }

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Linux
+import OCI
 import SystemPackage
 
 /// One line of `diff`.
@@ -30,11 +31,31 @@ struct LayerComparison {
     let mountPoints: Set<String>
     /// Whether a copy keeps the owners of the original: an ordinary user's cannot.
     let comparesOwners: Bool
+    /// From the owners below a layer to those in it, for a root that is mapped; none where they are the same.
+    private var uids: [Spec.IDMapping] = []
+    private var gids: [Spec.IDMapping] = []
     private(set) var changes: [LayerChange] = []
 
     init(mountPoints: Set<String>, comparesOwners: Bool = true) {
         self.mountPoints = mountPoints
         self.comparesOwners = comparesOwners
+    }
+
+    /// Takes note that in layers the owners are those of this machine, while below they are those in the container.
+    mutating func mapOwners(_ uids: [Spec.IDMapping], _ gids: [Spec.IDMapping]) {
+        (self.uids, self.gids) = (uids, gids)
+    }
+
+    /// Whether an owner below is the one above. One who has no ID here is not kept by a layer of an ordinary user's.
+    private func isOwner(_ below: UInt32, _ maps: [Spec.IDMapping], _ above: UInt32) -> Bool {
+        Self.map(below, maps) == above || (!comparesOwners && below == 65534)
+    }
+
+    private static func map(_ id: UInt32, _ maps: [Spec.IDMapping]) -> UInt32 {
+        for map in maps where id >= map.containerID && id - map.containerID < map.size {
+            return map.hostID + (id - map.containerID)
+        }
+        return id
     }
 
     /// Compares the upper directory of an overlay with its lower one.
@@ -90,7 +111,8 @@ struct LayerComparison {
             return
         }
         let isSame =
-            before.st_mode == status.st_mode && before.st_uid == status.st_uid && before.st_gid == status.st_gid
+            before.st_mode == status.st_mode && isOwner(before.st_uid, uids, status.st_uid)
+            && isOwner(before.st_gid, gids, status.st_gid)
         if hasChanges || !isSame { changes.insert(LayerChange(.changed, path), at: position) }
     }
 

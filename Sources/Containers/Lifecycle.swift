@@ -8,30 +8,42 @@ extension ContainerStore {
     /// A container that was made just now, with its `alive` lock held.
     public struct New {
         public let container: Container
-        /// What was asked for, with the name that the container got.
+        /// What was asked for, with the name that the container got if it has a directory.
         public let config: ContainerConfig
         let alive: FileDescriptor
     }
 
     /// Makes a container's directory and takes its name.
     ///
-    /// - Parameter config: A config without a name gets one.
+    /// - Parameters:
+    ///   - config: A config without a name gets one.
+    ///   - isBrief: Whether `settle` does all that only once the container has lived for a moment.
     /// - Throws: Nothing is left then.
-    public func make(_ config: ContainerConfig) throws(Failure) -> New {
+    public func make(_ config: ContainerConfig, isBrief: Bool = false) throws(Failure) -> New {
         let id = try Self.newID()
-        var config = config
         let alive = try lockNew(id)
+        if isBrief {
+            let container = Container(id: id, store: self, directory: FileDescriptor(rawValue: -1))
+            return New(container: container, config: config, alive: alive)
+        }
         do throws(Failure) {
-            let container = try makeDirectory(id)
-            do throws(Failure) {
-                config.name = try reserveName(config.name ?? "", for: id)
-                return New(container: container, config: config, alive: alive)
-            } catch {
-                try? container.removeFiles(name: nil)  // `try?`: the first error is the one to report
-                throw error
-            }
+            let (container, config) = try settle(id, config)
+            return New(container: container, config: config, alive: alive)
         } catch {
             releaseAlive(id, alive)
+            throw error
+        }
+    }
+
+    /// Gives a container its directory and its name.
+    func settle(_ id: String, _ config: ContainerConfig) throws(Failure) -> (Container, ContainerConfig) {
+        let container = try makeDirectory(id)
+        do throws(Failure) {
+            var config = config
+            config.name = try reserveName(config.name ?? "", for: id)
+            return (container, config)
+        } catch {
+            try? container.removeFiles(name: nil)  // `try?`: the first error is the one to report
             throw error
         }
     }

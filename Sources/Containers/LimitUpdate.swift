@@ -45,20 +45,31 @@ public struct LimitUpdate: Sendable {
 
     /// Applies it to a container: to its cgroup if it is running, to its records, and so to its next starts.
     ///
-    /// - Throws: Nothing is recorded then.
+    /// - Throws: All limits and records are what they were then.
     public func apply(to container: Container) throws {
         let lock = try container.lockRecords()
         defer { lock.closeQuietly() }
-        var state = try container.loadState()
-        let config = try applied(to: try container.loadConfig())
-        var spec = try container.loadSpec()
-        let wanted = try container.makeSpec(config).linux?.resources
-        if changesLimits, case .running = state.status {
-            try apply(wanted, config, &state)
-        }
-        spec.linux?.resources = wanted
+        let (oldConfig, oldSpec) = (try container.loadConfig(), try container.loadSpec())
+        let config = try applied(to: oldConfig)
+        var spec = oldSpec
+        spec.linux?.resources = try container.makeSpec(config).linux?.resources
+        // Before the limits, which are easier to take back: a full disk shows here.
         try container.saveDescription(config, spec)
-        try container.save(state, as: "state.json")
+        do {
+            try applyAndRecord(spec.linux?.resources, config, container)
+        } catch {
+            try? container.saveDescription(oldConfig, oldSpec)  // `try?`: the first error is the one to report
+            throw error
+        }
+    }
+
+    private func applyAndRecord(
+        _ resources: Spec.Resources?, _ config: ContainerConfig, _ container: Container
+    ) throws {
+        var state = try container.loadState()
+        guard changesLimits, case .running = state.status else { return }
+        try apply(resources, config, &state)
+        try container.save(state)
     }
 
     private func apply(
@@ -73,7 +84,7 @@ public struct LimitUpdate: Sendable {
         resources.devices = nil  // they are in force since the start, and no update changes them
         let cgroup = try Cgroups.open(record)
         let policy = LimitsPolicy(rawValue: config.limits.rawValue) ?? .strict
-        state.limits = try cgroup.apply(resources, policy: policy)
+        state.limits = try cgroup.apply(resources, policy: policy) + state.limits.filter { $0.mechanism == .rlimit }
         state.cgroup = cgroup.record
     }
 }

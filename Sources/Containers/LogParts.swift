@@ -156,8 +156,7 @@ struct LogWatch {
     init(_ container: Container) throws(SystemCallError) {
         let changes = try check("inotify_init1") { inotify_init1(CInt(IN_CLOEXEC)) }
         self.changes = FileDescriptor(rawValue: changes)
-        // `try?`: when none listens, the container is not running, and its log is complete
-        supervisor = try? AttachSocket.connect(in: container.directory)
+        supervisor = try? AttachSocket.attach.connect(in: container.directory)  // `try?`: none listens: nothing to come
         do throws(SystemCallError) {
             let events = UInt32(IN_MODIFY | IN_CREATE | IN_MOVED_TO)
             try check("inotify_add_watch", "log") {

@@ -29,8 +29,8 @@ extension ProcessTable {
 
     /// The arguments, or the name in brackets where there are none.
     private static func command(_ pid: pid_t, _ status: ProcessStatus) -> String {
-        // `try?`: a zombie and a process that has ended have no arguments
-        let bytes = try? FileDescriptor.workingDirectory.contents(of: "/proc/\(pid)/cmdline", limit: 1 << 20)
+        // A zombie and a process that has ended have no arguments.
+        let bytes = FileDescriptor.contentsIfReadable(of: "/proc/\(pid)/cmdline", limit: 1 << 20)
         guard var bytes, !bytes.isEmpty else {
             return status.state == "Z" ? "[\(status.command)] <defunct>" : "[\(status.command)]"
         }
@@ -95,8 +95,8 @@ struct ProcessClock {
     private let now = UInt64(time(nil))
 
     init() {
-        // `try?`: where /proc/stat is hidden all processes seem to have started in 1970, which harms nobody
-        let bytes = try? FileDescriptor.workingDirectory.contents(of: "/proc/stat", limit: 4 << 20)
+        // Where /proc/stat is hidden all processes seem to have started in 1970, which harms nobody.
+        let bytes = FileDescriptor.contentsIfReadable(of: "/proc/stat", limit: 4 << 20)
         let line = (bytes ?? []).split(separator: UInt8(ascii: "\n")).first { $0.starts(with: "btime ".utf8) }
         bootTime = line.flatMap { UInt64(String(decoding: $0.dropFirst(6), as: UTF8.self)) } ?? 0
     }
@@ -141,15 +141,16 @@ struct UserNames {
     private let database: UserDatabase
 
     init() {
-        // `try?`: without a readable file there are numbers instead of names
-        let bytes = try? FileDescriptor.workingDirectory.contents(of: "/etc/passwd", limit: 4 << 20)
+        // Without a readable file there are numbers instead of names.
+        let bytes = FileDescriptor.contentsIfReadable(of: "/etc/passwd", limit: 4 << 20)
         database = UserDatabase(passwd: bytes ?? [], group: [])
     }
 
     /// The owner's name in at most eight characters as `ps` cuts it, or number.
     func name(ofOwnerOf pid: pid_t) -> String {
+        let here = FileDescriptor.workingDirectory
         // `try?`: a process that has ended has no owner any more
-        guard let status = try? FileDescriptor.workingDirectory.status(of: "/proc/\(pid)") else { return "?" }
+        guard let status = try? here.status(of: "/proc/\(pid)") else { return "?" }  // `try?`: as just said
         let name = (try? database.resolve("\(status.st_uid)"))?.name ?? ""  // `try?`: then it is shown as a number
         if name.isEmpty { return "\(status.st_uid)" }
         return name.count > 8 ? "\(name.prefix(7))+" : name

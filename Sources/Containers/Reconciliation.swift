@@ -13,7 +13,10 @@ struct Reconciliation {
 
     /// Kills what still runs, removes its cgroup, and records the end or removes the container.
     func run() throws(Failure) {
-        guard store.directory.has("containers/\(id)") else { return try removeCgroups(nil) }
+        guard store.directory.has("containers/\(id)") else {
+            try removeCgroups(nil)
+            return try Container(id: id, store: store, directory: FileDescriptor(rawValue: -1)).removeFiles(name: nil)
+        }
         let container = try store.open(id: id)
         defer { container.close() }
         let state: ContainerState?

@@ -82,14 +82,14 @@ extension ContainerStore {
         var config = try container.loadConfig()
         let old = state.name
         guard name != old else { throw Failure("rename container", name, "it has that name already") }
-        try container.save(name, as: Container.renamingMark)
+        try container.write([], as: Container.renamingMark)
         defer { unlinkat(container.directory.rawValue, Container.renamingMark, 0) }
         try reserve(name, for: container.id)
         do {
             state.name = name
             config.name = name
-            try container.save(config, as: "config.json")
-            try container.save(state, as: "state.json")
+            try container.save(config)
+            try container.save(state)
         } catch {
             try? release(name, of: container.id)  // `try?`: the first error is the one to report
             throw error

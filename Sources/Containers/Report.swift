@@ -11,7 +11,6 @@ public enum Report {
 
     /// Writes `text` as it is.
     public static func raw(_ text: String) {
-        // `try?`: nobody can be told that nobody listens
-        try? FileDescriptor(rawValue: STDERR_FILENO).writeFully(text.utf8)
+        try? FileDescriptor(rawValue: STDERR_FILENO).writeFully(text.utf8)  // `try?`: nobody can be told
     }
 }

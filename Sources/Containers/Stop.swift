@@ -90,7 +90,7 @@ extension AttachSocket {
     /// Has the supervisor of a container pass a signal on; one without a supervisor is no error.
     static func sendSignal(_ signal: Int32, in directory: FileDescriptor) throws(SystemCallError) {
         do throws(SystemCallError) {
-            let socket = try connect(in: directory)
+            let socket = try connectToAny(in: directory)
             defer { socket.closeQuietly() }
             try AttachConnection(socket: socket).send(.signal(signal))
         } catch

@@ -66,8 +66,7 @@ final class SupervisedStreams {
 
     /// A reader that is gone must not end the container: what it would have read is dropped.
     private func relay(_ bytes: ArraySlice<UInt8>, to target: CInt) {
-        // `try?`: EPIPE, as just said
-        try? FileDescriptor(rawValue: target).writeFully(bytes)
+        try? FileDescriptor(rawValue: target).writeFully(bytes)  // `try?`: EPIPE, as just said
     }
 
     private func take(_ bytes: ArraySlice<UInt8>?) throws {

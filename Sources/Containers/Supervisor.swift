@@ -32,8 +32,8 @@ public final class Supervisor {
         }
     }
 
-    let container: Container
-    let config: ContainerConfig
+    private(set) var container: Container
+    private(set) var config: ContainerConfig
     let attachment: Attachment
     let loop = EventLoop()
     private let alive: FileDescriptor
@@ -49,6 +49,10 @@ public final class Supervisor {
     private var restarts = 0
     private var lifeGuard: LifeGuard?
     private var guardTimer: Int?
+    /// For the first start.
+    var network: NetworkPreparation?
+    /// Whether there is a record that other commands may have changed.
+    private var isRecorded = false
 
     /// Called once, when the container's command runs for the first time.
     public var onStarted: () -> Void = {}
@@ -103,7 +107,8 @@ public final class Supervisor {
 
     private func runOnce() throws -> ContainerState.Ending {
         reason = .own
-        let start = try ContainerStart(container, config, alive: alive).begin(streams: streamPlan())
+        let start = try ContainerStart(container, config, alive: alive).begin(
+            streams: streamPlan(), network: network.take())
         cgroup = start.cgroup
         initProcess = start.process
         defer { release(start) }
@@ -185,10 +190,8 @@ public final class Supervisor {
         // The last process of a PID namespace takes all others along; without one, the cgroup finds them.
         if !start.spec.hasOwnPIDNamespace { try cgroup?.kill() }
         try streams?.drain()
-        // `try?`: a count that cannot be read any more is reported as none
-        let oomKills = (try? cgroup?.oomKills()) ?? 0
-        try cgroup?.remove()
-        cgroup = nil
+        let oomKills = (try? cgroup?.oomKills()) ?? 0  // `try?`: a count that cannot be read any more is none
+        try removeCgroup()
         let code =
             switch reason {
             case .timeout: Int32(124)
@@ -198,19 +201,36 @@ public final class Supervisor {
         return ContainerState.Ending(exitCode: code, oomKilled: oomKills > 0, startedAt: started, error: error)
     }
 
+    /// With what other commands have added to it: hierarchies of cgroup v1 that a new limit, a pause or a look needs.
+    private func removeCgroup() throws {
+        try cgroup?.remove()
+        if isRecorded, cgroup?.record.kind == .v1 {
+            let record = (try? container.loadStateIfPresent())?.cgroup  // `try?`: `rm` finds them by name
+            if let record { try Cgroups.open(record).remove() }
+            for added in Cgroups.leftover(id: container.id) { try added.remove() }
+        }
+        cgroup = nil
+    }
+
     // MARK: Records
 
     private func recordRunning(_ start: ContainerStart.Started, at time: Timestamp) throws {
+        if !container.hasDirectory {
+            (container, config) = try container.store.settle(container.id, config)
+        }
+        // Before the record: whoever reads that it runs can ask for its end.
+        if case .inherited = attachment, attachServer == nil { try serve(on: .control) }
         let running = ContainerState.RunningProcess(
             pid: start.process.pid, startTime: ProcessStatus(start.process.pid)?.startTime ?? 0, bootID: Boot.id,
-            startedAt: time, supervisor: getpid())
-        try container.saveDescription(config, start.spec)
+            startedAt: time, supervisor: getpid(), seccomp: config.effectiveSeccomp)
+        try container.saveStart(config, start.spec)
         try container.writeState(initial: config) { state in
             state.status = .running(running)
             state.cgroup = start.cgroup?.record
-            state.limits = start.limits
+            state.limits = start.limits + start.spec.rlimitRecords
             state.health = config.healthCheck == nil ? nil : .init()
         }
+        isRecorded = true
     }
 
     private func finish(_ ending: ContainerState.Ending) throws {
@@ -224,31 +244,27 @@ public final class Supervisor {
         }
         container.store.releaseAlive(container.id, alive)
         // Last: whoever hears of the end finds the name free, or the container ready to be started again.
-        try attachServer?.finish(.exited(ending.exitCode))
-        try say(ending)
+        let notice = notice(of: ending)
+        try attachServer?.finish(.exited(ending.exitCode, notice: notice))
+        if attachment.isForeground, !notice.isEmpty { Report.line(notice) }
     }
 
     /// Its name, which `rename` may have changed.
     private func currentName() -> String {
-        // `try?`: without a readable record it is the one it was made with
-        (try? container.loadStateIfPresent())?.name ?? config.name ?? ""
+        (try? container.loadStateIfPresent())?.name ?? config.name ?? ""  // `try?`: the one that it was made with
     }
 
-    /// What the user should know about an end that was not the command's own doing.
-    private func say(_ ending: ContainerState.Ending) throws {
-        guard case .none = attachment else {
-            if ending.oomKilled {
-                Report.line("memory limit hit: the kernel killed a process of the container\(config.memoryLimitText)")
-            } else if reason == .timeout {
-                Report.line("timeout of \(config.timeoutText) reached: the container was stopped")
-            }
-            return
+    /// What the user should know about an end that was not the command's own doing; nothing about any other.
+    private func notice(of ending: ContainerState.Ending) -> String {
+        if ending.oomKilled {
+            return "memory limit hit: the kernel killed a process of the container\(config.memoryLimitText)"
         }
+        return reason == .timeout ? "timeout of \(config.timeoutText) reached: the container was stopped" : ""
     }
 
     private func abandon(_ error: any Error, remove: Bool) throws {
-        // `try?` here and below: the first error is the one to report; the next command cleans up what is left
-        _ = try? initProcess?.send(SIGKILL)
+        // The first error is the one to report; the next command cleans up what is left.
+        _ = try? initProcess?.send(SIGKILL)  // `try?`: as just said, and so below
         _ = try? initProcess?.reap()  // `try?`: as above
         try? cgroup?.kill()  // `try?`: as above
         try? cgroup?.remove()  // `try?`: as above
@@ -269,9 +285,15 @@ public final class Supervisor {
     // MARK: Restarting
 
     private func shouldRestart(after ending: ContainerState.Ending) throws -> Bool {
-        if reason == .ownerGone || reason == .timeout { return false }
+        if config.removeAtEnd || reason == .ownerGone || reason == .timeout { return false }
+        takeUpdates()
         guard config.restart.wantsRestart(after: ending.exitCode, restarts: restarts) else { return false }
         return try !container.loadState().stoppedByUser
+    }
+
+    /// What `update` has changed since the start counts now: the restart policy, and the limits for the next start.
+    private func takeUpdates() {
+        if let updated = try? container.loadConfig() { config = updated }  // `try?`: it goes on as it was started
     }
 
     /// - Returns: Whether it is still to be started again.
@@ -282,12 +304,18 @@ public final class Supervisor {
             $0.status = .exited(ending)
         }
         // Docker's back-off: doubled each time, up to a minute, from the start again after ten seconds of running.
-        let ran = ending.finishedAt.nanoseconds - (ending.startedAt ?? ending.finishedAt).nanoseconds
+        let started = (ending.startedAt ?? ending.finishedAt).nanoseconds
+        // The clock may have been set back meanwhile.
+        let ran = max(ending.finishedAt.nanoseconds, started) - started
         restartDelay = ran > 10_000_000_000 ? 100_000_000 : min(restartDelay * 2, 60_000_000_000)
         let timer = loop.after(nanoseconds: restartDelay) { [unowned self] in loop.stop() }
         defer { loop.cancel(timer) }
         try loop.run()
-        return try reason != .stopped && !container.loadState().stoppedByUser
+        takeUpdates()
+        guard reason != .stopped, config.restart.wantsRestart(after: ending.exitCode, restarts: restarts - 1) else {
+            return false
+        }
+        return try !container.loadState().stoppedByUser
     }
 
     // MARK: Signals
@@ -331,19 +359,24 @@ extension Supervisor {
     private func makeStreams(_ start: ContainerStart.Started) throws -> SupervisedStreams? {
         if start.streams.areInherited { return nil }
         if attachServer == nil {
-            attachServer = try AttachServer(in: container.directory, loop: loop)
+            try serve(on: .attach)
             if case .client(let socket, let outlived) = attachment {
                 attachServer?.adopt(socket, isOwner: !outlived)
             }
         }
         let streams = try SupervisedStreams(
             start.streams, log: makeLog(), server: attachServer, relays: relays, loop: loop)
-        attachServer?.onSignal = { [unowned self] in try initProcess?.send($0) }
-        attachServer?.onOwnerGone = { [unowned self] in
+        return streams
+    }
+
+    private func serve(on socket: AttachSocket) throws {
+        let server = try AttachServer(socket, in: container.directory, loop: loop)
+        server.onSignal = { [unowned self] in try initProcess?.send($0) }
+        server.onOwnerGone = { [unowned self] in
             reason = .ownerGone
             try initProcess?.send(SIGKILL)
         }
-        return streams
+        attachServer = server
     }
 
     private var relays: Bool {

@@ -1,8 +1,9 @@
 import CLinux
 import Glibc
+public import OCI
 
 /// A moment, as records keep it and as Docker writes it.
-public struct Timestamp: Sendable, Codable, Hashable, Comparable {
+public struct Timestamp: JSONValue, Sendable, Hashable, Comparable {
     /// Nanoseconds since 1970-01-01 in UTC.
     public let nanoseconds: UInt64
 
@@ -15,14 +16,11 @@ public struct Timestamp: Sendable, Codable, Hashable, Comparable {
 
     public static func < (one: Timestamp, other: Timestamp) -> Bool { one.nanoseconds < other.nanoseconds }
 
-    public init(from decoder: any Decoder) throws {
-        nanoseconds = try decoder.singleValueContainer().decode(UInt64.self)
+    package static func read(from fields: JSONFields, at place: JSONPlace) -> Timestamp? {
+        fields.uint64(at: place).map { Timestamp(nanoseconds: $0) }
     }
 
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(nanoseconds)
-    }
+    package func write(to fields: JSONFields) { fields.write(nanoseconds) }
 
     /// RFC 3339 with nanoseconds and `Z`, as in `2024-05-06T07:08:09.123456789Z`.
     public var rfc3339: String {

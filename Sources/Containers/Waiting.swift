@@ -1,3 +1,5 @@
+import CLinux
+import Glibc
 import Linux
 import SystemPackage
 
@@ -7,7 +9,14 @@ extension Container {
     /// - Returns: Its exit code; 0 for one that was never started.
     /// - Throws: When it was removed at its end before anybody could be told how it ended.
     public func waitForEnd() throws -> Int32 {
-        if let code = try codeFromSupervisor() { return code }
+        while true {
+            // Asked first: who records that the container runs has its socket by then.
+            let isRecorded = directory.has("state.json")
+            if let code = try codeFromSupervisor() { return code }
+            // A foreground run gets both in its first milliseconds.
+            guard !isRecorded, try isSupervised() else { break }
+            poll(nil, 0, 2)
+        }
         try waitUntilUnsupervised()
         guard let state = try stateUnlessRemoved() else {
             throw Failure("wait for container", shortID, "it was removed when it ended, and its exit code with it")
@@ -34,15 +43,15 @@ extension Container {
     private func codeFromSupervisor() throws -> Int32? {
         let socket: FileDescriptor
         do throws(SystemCallError) {
-            socket = try AttachSocket.connect(in: directory)
+            socket = try AttachSocket.connectToAny(in: directory)
         } catch {
-            return nil  // none listens: the container is not running, or its streams are those of its runner
+            return nil  // none listens: the container is not running
         }
         defer { socket.closeQuietly() }
         let connection = AttachConnection(socket: socket)
         while let message = try connection.receiveFromServer() {
             switch message {
-            case .exited(let code): return code
+            case .exited(let code, _): return code
             case .failed(let failure): return failure.exitCode
             case .output, .error: continue
             }

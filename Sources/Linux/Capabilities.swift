@@ -51,12 +51,6 @@ public struct CapabilitySet: OptionSet, Sendable, Hashable {
     /// BPF: load programs into the kernel.
     public static let bpf = Self(number: CAP_BPF)
 
-    /// What a container's processes have unless told otherwise, as Docker has it: CHOWN, DAC_OVERRIDE, FSETID, FOWNER,
-    /// KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE and SETFCAP.
-    ///
-    /// A number, because every run needs it, and adding names up costs more than the rest of it.
-    public static let containerDefault = Self(rawValue: 0xa804_25fb)
-
     /// Reads one capability as Docker's users write it: `NET_ADMIN`, `CAP_NET_ADMIN`, in any case; `ALL` is all of them.
     ///
     /// - Throws: For a name that libcap does not know.

@@ -16,27 +16,19 @@ public enum DescriptorPassing {
     /// - Returns: As sendmsg(2): the count of bytes, or -1 with errno set.
     public static func send(_ bytes: [UInt8], descriptor: FileDescriptor?, over socket: FileDescriptor) -> CInt {
         var bytes = bytes
-        var control = [UInt64](repeating: 0, count: controlSpace / 8)
-        return bytes.withUnsafeMutableBytes { data in
-            control.withUnsafeMutableBytes { space in
-                var vector = iovec(iov_base: data.baseAddress, iov_len: data.count)
-                return withUnsafeMutablePointer(to: &vector) { vector in
-                    var message = msghdr()
-                    message.msg_iov = vector
-                    message.msg_iovlen = 1
-                    if let descriptor {
-                        var header = cmsghdr()
-                        header.cmsg_len = controlLength
-                        header.cmsg_level = SOL_SOCKET
-                        header.cmsg_type = CInt(SCM_RIGHTS)
-                        space.storeBytes(of: header, as: cmsghdr.self)
-                        space.storeBytes(of: descriptor.rawValue, toByteOffset: 16, as: CInt.self)
-                        message.msg_control = space.baseAddress
-                        message.msg_controllen = controlSpace
-                    }
-                    return CInt(truncatingIfNeeded: sendmsg(socket.rawValue, &message, CInt(MSG_NOSIGNAL)))
-                }
+        return withMessage(&bytes) { message, space in
+            if let descriptor {
+                var header = cmsghdr()
+                header.cmsg_len = controlLength
+                header.cmsg_level = SOL_SOCKET
+                header.cmsg_type = CInt(SCM_RIGHTS)
+                space.storeBytes(of: header, as: cmsghdr.self)
+                space.storeBytes(of: descriptor.rawValue, toByteOffset: 16, as: CInt.self)
+            } else {
+                message.msg_control = nil
+                message.msg_controllen = 0
             }
+            return CInt(truncatingIfNeeded: sendmsg(socket.rawValue, &message, CInt(MSG_NOSIGNAL)))
         }
     }
 
@@ -46,6 +38,22 @@ public enum DescriptorPassing {
     public static func receive(
         _ bytes: inout [UInt8], descriptor: inout CInt, from socket: FileDescriptor
     ) -> Int {
+        withMessage(&bytes) { message, space in
+            let count = recvmsg(socket.rawValue, &message, CInt(MSG_CMSG_CLOEXEC))
+            guard count > 0, message.msg_controllen >= controlLength else { return count }
+            let header = space.load(as: cmsghdr.self)
+            if header.cmsg_level == SOL_SOCKET && header.cmsg_type == CInt(SCM_RIGHTS) {
+                descriptor = space.load(fromByteOffset: 16, as: CInt.self)
+            }
+            return count
+        }
+    }
+
+    /// A message of `bytes`, with room for one descriptor.
+    @inline(__always)
+    private static func withMessage<Result>(
+        _ bytes: inout [UInt8], _ body: (inout msghdr, UnsafeMutableRawBufferPointer) -> Result
+    ) -> Result {
         var control = [UInt64](repeating: 0, count: controlSpace / 8)
         return bytes.withUnsafeMutableBytes { data in
             control.withUnsafeMutableBytes { space in
@@ -56,13 +64,7 @@ public enum DescriptorPassing {
                     message.msg_iovlen = 1
                     message.msg_control = space.baseAddress
                     message.msg_controllen = controlSpace
-                    let count = recvmsg(socket.rawValue, &message, CInt(MSG_CMSG_CLOEXEC))
-                    guard count > 0, message.msg_controllen >= controlLength else { return count }
-                    let header = space.load(as: cmsghdr.self)
-                    if header.cmsg_level == SOL_SOCKET && header.cmsg_type == CInt(SCM_RIGHTS) {
-                        descriptor = space.load(fromByteOffset: 16, as: CInt.self)
-                    }
-                    return count
+                    return body(&message, space)
                 }
             }
         }

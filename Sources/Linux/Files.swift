@@ -33,6 +33,12 @@ extension FileDescriptor {
         how.flags = UInt64(UInt32(bitPattern: flags | O_CLOEXEC))
         how.mode = flags & O_CREAT != 0 ? UInt64(mode) : 0
         how.resolve = UInt64(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+        // EAGAIN: something was renamed or mounted while a ".." was resolved, so that nobody knows where it led.
+        for _ in 0..<127 {
+            let opened = apus_openat2(rawValue, path, &how)
+            if opened >= 0 { return FileDescriptor(rawValue: opened) }
+            if errno != EAGAIN { throw SystemCallError("openat2", "'\(path)'", Errno(rawValue: errno)) }
+        }
         return FileDescriptor(
             rawValue: try check("openat2", "'\(path)'") { apus_openat2(rawValue, path, &how) })
     }
@@ -130,6 +136,13 @@ extension FileDescriptor {
     /// - Throws: `EFBIG` beyond `limit`; `EINVAL` for what is no regular file.
     public func contents(of path: String, limit: Int) throws(SystemCallError) -> [UInt8] {
         try regularContents(of: open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY), named: path, limit: limit)
+    }
+
+    /// Reads a regular file of this machine that may be missing or hidden, to nobody's harm.
+    ///
+    /// - Returns: `nil` if it cannot be read, or has more than `limit` bytes.
+    public static func contentsIfReadable(of path: String, limit: Int) -> [UInt8]? {
+        try? workingDirectory.contents(of: path, limit: limit)  // `try?`: the caller has an answer for that
     }
 
     /// Reads the regular file `path` with this directory as its root.

@@ -13,11 +13,18 @@ public enum Loopback {
                 Glibc.socket(AF_INET, CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
             })
         defer { socket.closeQuietly() }
-        // struct ifreq: 16 bytes of name, then a union of 24 that begins with the flags
-        var request = [UInt8](repeating: 0, count: 40)
-        request.replaceSubrange(0..<2, with: "lo".utf8)
-        let flags = UInt16(IFF_UP)
-        request.replaceSubrange(16..<18, with: [UInt8(flags & 0xff), UInt8(flags >> 8)])
+        var request = ifreq()
+        requestUp(&request)
         try check("ioctl", "SIOCSIFFLAGS 'lo'") { apus_ioctl_ptr(socket.rawValue, UInt(SIOCSIFFLAGS), &request) }
+    }
+
+    /// Makes `request` the one that sets it up.
+    static func requestUp(_ request: inout ifreq) {
+        withUnsafeMutableBytes(of: &request) {
+            // 16 bytes of name, then a union that begins with the flags
+            $0.storeBytes(of: UInt8(ascii: "l"), as: UInt8.self)
+            $0.storeBytes(of: UInt8(ascii: "o"), toByteOffset: 1, as: UInt8.self)
+            $0.storeBytes(of: UInt16(IFF_UP), toByteOffset: 16, as: UInt16.self)
+        }
     }
 }

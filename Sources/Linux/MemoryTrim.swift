@@ -15,9 +15,9 @@ public enum MemoryTrim {
     /// - Note: proc_pid_pagemap(5): bit 61 is set for a page of a file that this process has not made its own;
     ///   madvise(2), `MADV_DONTNEED`.
     public static func untouchedPages() -> UnsafeMutableBufferPointer<iovec> {
-        // `try?`: without /proc nothing is given back, and nothing else changes
-        guard let maps = try? FileDescriptor.workingDirectory.contents(of: "/proc/self/maps", limit: 1 << 20),
-            let pagemap = try? FileDescriptor.workingDirectory.open("/proc/self/pagemap")  // `try?`: as above
+        // Without /proc nothing is given back, and nothing else changes.
+        guard let maps = FileDescriptor.contentsIfReadable(of: "/proc/self/maps", limit: 1 << 20),
+            let pagemap = try? FileDescriptor.workingDirectory.open("/proc/self/pagemap")  // `try?`: as just said
         else { return .init(start: nil, count: 0) }
         defer { pagemap.closeQuietly() }
         var untouched: [iovec] = []

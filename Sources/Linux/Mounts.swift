@@ -46,24 +46,18 @@ public enum Mount {
     ///
     /// - Parameters:
     ///   - type: As in /proc/filesystems: `tmpfs`, `proc`, `overlay`.
-    ///   - options: Keys with values, or flags where the value is `nil`.
+    ///   - options: `key=value`, or a flag alone.
     /// - Returns: A descriptor of the mount, which `attach` puts in place.
     /// - Throws: With the file system's own words where it gives any (fsopen(2), "message retrieval").
     /// - Note: fsopen(2), fsconfig(2), fsmount(2); Linux 5.2.
     public static func make(
-        _ type: String, options: [(key: String, value: String?)] = [], attributes: MountAttributes = []
+        _ type: String, options: [String] = [], attributes: MountAttributes = []
     ) throws(SystemCallError) -> FileDescriptor {
         let context = FileDescriptor(
             rawValue: try check("fsopen", "'\(type)'") { apus_fsopen(type, UInt32(FSOPEN_CLOEXEC)) })
         defer { context.closeQuietly() }
         do throws(SystemCallError) {
-            for (key, value) in options {
-                let command = value == nil ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING
-                try check("fsconfig", "'\(type)' \(key)\(value.map { "=\($0)" } ?? "")") {
-                    guard let value else { return apus_fsconfig(context.rawValue, command.rawValue, key, nil, 0) }
-                    return value.withCString { apus_fsconfig(context.rawValue, command.rawValue, key, $0, 0) }
-                }
-            }
+            try configure(context, options, named: type)
             try check("fsconfig", "'\(type)'") {
                 apus_fsconfig(context.rawValue, FSCONFIG_CMD_CREATE.rawValue, nil, nil, 0)
             }
@@ -73,6 +67,56 @@ public enum Mount {
                 })
         } catch {
             throw SystemCallError(error.call, error.subject + explanation(of: context), error.errno)
+        }
+    }
+
+    /// Gives options of its own to a file system that is being made or changed.
+    private static func configure(
+        _ context: FileDescriptor, _ options: [String], named name: String
+    ) throws(SystemCallError) {
+        for option in options {
+            try check("fsconfig", "'\(name)' \(option)") {
+                guard let sign = option.utf8.firstIndex(of: UInt8(ascii: "=")) else {
+                    return apus_fsconfig(context.rawValue, FSCONFIG_SET_FLAG.rawValue, option, nil, 0)
+                }
+                let (key, value) = (String(option[..<sign]), String(option[sign...].dropFirst()))
+                return value.withCString {
+                    apus_fsconfig(context.rawValue, FSCONFIG_SET_STRING.rawValue, key, $0, 0)
+                }
+            }
+        }
+    }
+
+    /// The most bytes that the value of one option of `make` may have; the kernel's 256 with a NUL.
+    public static let optionLimit = 255
+
+    /// Mounts a file system as mount(2) does, for options that are too long for `make`.
+    ///
+    /// - Parameters:
+    ///   - source: A device or a name.
+    ///   - target: Where it goes; /proc must be that of this process.
+    ///   - options: All together at most a page.
+    public static func attachNew(
+        _ type: String, source: String, options: [String], to target: FileDescriptor, named name: String
+    ) throws(SystemCallError) {
+        try check("mount", "'\(name)'") {
+            apus_mount(source, target.path, type, 0, options.joined(separator: ","))
+        }
+    }
+
+    /// Changes options of a file system that is mounted.
+    ///
+    /// - Note: fspick(2), `FSCONFIG_CMD_RECONFIGURE`.
+    public static func reconfigure(
+        _ mount: FileDescriptor, named name: String, options: [String]
+    ) throws(SystemCallError) {
+        let flags = UInt32(FSPICK_CLOEXEC) | UInt32(FSPICK_EMPTY_PATH)
+        let context = FileDescriptor(
+            rawValue: try check("fspick", "'\(name)'") { apus_fspick(mount.rawValue, "", flags) })
+        defer { context.closeQuietly() }
+        try configure(context, options, named: name)
+        try check("fsconfig", "'\(name)'") {
+            apus_fsconfig(context.rawValue, FSCONFIG_CMD_RECONFIGURE.rawValue, nil, nil, 0)
         }
     }
 
@@ -137,6 +181,14 @@ public enum Mount {
         try check("mount", "'/'") { apus_mount(nil, "/", nil, UInt(MS_REC) | propagation.flag, nil) }
     }
 
+    /// Makes the working directory the root of this process alone.
+    ///
+    /// - Note: chroot(2): the mounts around it stay in this mount namespace.
+    public static func changeRootToWorkingDirectory() throws(SystemCallError) {
+        try check("chroot", "new root") { chroot(".") }
+        try check("chdir", "'/'") { chdir("/") }
+    }
+
     /// Makes the working directory, which must be a mount, the root of this mount namespace and lets go of the old one.
     ///
     /// Where the root is the initramfs, which pivot_root(2) refuses with `EINVAL`, the new root is moved over it instead.
@@ -147,9 +199,18 @@ public enum Mount {
             try check("pivot_root") { apus_pivot_root(".", ".") }
             try check("umount2", "old root") { apus_umount2(".", CInt(MNT_DETACH)) }
         } catch  where error.errno == .invalidArgument && error.call == "pivot_root" {
-            try check("mount", "root onto '/'") { apus_mount(".", "/", nil, UInt(MS_MOVE), nil) }
-            try check("chroot", "new root") { chroot(".") }
+            return try moveWorkingDirectoryToRoot()
         }
+        try check("chdir", "'/'") { chdir("/") }
+    }
+
+    /// Does the same without pivot_root(2): moves the working directory over the root, which stays below it, unreachable
+    /// but for processes with the right to chroot(2).
+    ///
+    /// - Note: the kernel's ramfs-rootfs-initramfs.rst.
+    public static func moveWorkingDirectoryToRoot() throws(SystemCallError) {
+        try check("mount", "root onto '/'") { apus_mount(".", "/", nil, UInt(MS_MOVE), nil) }
+        try check("chroot", "new root") { chroot(".") }
         try check("chdir", "'/'") { chdir("/") }
     }
 }

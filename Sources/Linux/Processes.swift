@@ -92,9 +92,9 @@ public struct ProcessHandle: Sendable {
     /// - Returns: False, too, where /proc does not tell.
     /// - Note: pid_namespaces(7), "The namespace init process"; proc_pid_status(5), `SigCgt` and `SigBlk`.
     public func ignoresAsInit(_ signal: CInt) -> Bool {
-        // `try?`: a process that is gone, or hidden, is asked by the signal itself
+        // A process that is gone, or hidden, is asked by the signal itself.
         guard signal != SIGKILL, signal != SIGSTOP,
-            let bytes = try? FileDescriptor.workingDirectory.contents(of: "/proc/\(pid)/status", limit: 1 << 16)
+            let bytes = FileDescriptor.contentsIfReadable(of: "/proc/\(pid)/status", limit: 1 << 16)
         else { return false }
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
         func mask(_ name: String) -> UInt64? {
@@ -160,8 +160,8 @@ public struct ProcessStatus: Sendable {
 
     /// - Returns: `nil` when there is no such process.
     public init?(_ pid: pid_t) {
-        guard let bytes = try? FileDescriptor.workingDirectory.contents(of: "/proc/\(pid)/stat", limit: 4096)
-        else { return nil }  // `try?`: a process that is gone has no file; that is the answer
+        // A process that is gone has no file; that is the answer.
+        guard let bytes = FileDescriptor.contentsIfReadable(of: "/proc/\(pid)/stat", limit: 4096) else { return nil }
         // The command is in parentheses and may hold any byte: what follows the last one is fixed.
         guard let open = bytes.firstIndex(of: UInt8(ascii: "(")), let close = bytes.lastIndex(of: UInt8(ascii: ")")),
             open < close
@@ -321,8 +321,8 @@ public enum CurrentProcess {
 public enum Boot {
     /// The kernel's random name for this boot, from /proc/sys/kernel/random/boot_id; empty where /proc hides it.
     public static let id: String = {
-        // `try?`: inside a container /proc/sys may be hidden; all records then agree on the empty name.
-        let bytes = try? FileDescriptor.workingDirectory.contents(of: "/proc/sys/kernel/random/boot_id", limit: 64)
+        // Inside a container /proc/sys may be hidden; all records then agree on the empty name.
+        let bytes = FileDescriptor.contentsIfReadable(of: "/proc/sys/kernel/random/boot_id", limit: 64)
         return String(decoding: bytes ?? [], as: UTF8.self).filter { $0 != "\n" }
     }()
 }

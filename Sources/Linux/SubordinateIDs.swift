@@ -2,7 +2,7 @@ import Glibc
 import SystemPackage
 
 /// Consecutive user or group IDs of the host.
-public struct IDRange: Sendable, Hashable, Codable {
+public struct IDRange: Sendable, Hashable {
     /// The lowest ID.
     public var first: UInt32
     /// How many IDs, at least 1; `first + count` is at most 4294967295.

@@ -3,7 +3,7 @@ import Glibc
 public import SystemPackage
 
 /// The size of a terminal's window, in characters.
-public struct WindowSize: Sendable, Hashable, Codable {
+public struct WindowSize: Sendable, Hashable {
     /// In characters.
     public var rows: UInt16
     /// In characters.
@@ -76,6 +76,11 @@ extension FileDescriptor {
         var size = winsize()
         try check("ioctl", "TIOCGWINSZ fd \(rawValue)") { apus_ioctl_ptr(rawValue, UInt(TIOCGWINSZ), &size) }
         return WindowSize(rows: size.ws_row, columns: size.ws_col)
+    }
+
+    /// The window size, if this is a terminal.
+    public func windowSizeIfTerminal() -> WindowSize? {
+        try? windowSize()  // `try?`: what is no terminal has no size
     }
 
     /// Changes the window size; the programs in the foreground get SIGWINCH if it is a new one.

@@ -2,7 +2,7 @@ extension Spec {
     /// Programs to run at points of the container's life; each gets its state on standard input.
     ///
     /// - Note: config.md, "POSIX-platform Hooks".
-    public struct Hooks: Codable, Sendable, Equatable {
+    public struct Hooks: JSONMappable, Sendable, Equatable {
         /// Obsolete; runs where `createRuntime` does, before it.
         public var prestart: [Hook]?
         /// In the caller's namespaces, before pivot_root(2).
@@ -27,10 +27,21 @@ extension Spec {
             self.poststart = poststart
             self.poststop = poststop
         }
+
+        package init() {}
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.optional("prestart", &prestart)
+            fields.optional("createRuntime", &createRuntime)
+            fields.optional("createContainer", &createContainer)
+            fields.optional("startContainer", &startContainer)
+            fields.optional("poststart", &poststart)
+            fields.optional("poststop", &poststop)
+        }
     }
 
     /// One program.
-    public struct Hook: Codable, Sendable, Equatable {
+    public struct Hook: JSONMappable, Sendable, Equatable {
         /// Absolute.
         public var path: String
         /// As for execv(3), the first is the name.
@@ -44,6 +55,15 @@ extension Spec {
             self.args = args
             self.env = env
             self.timeout = timeout
+        }
+
+        package init() { self.init(path: "") }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("path", &path)
+            fields.optional("args", &args)
+            fields.optional("env", &env)
+            fields.optional("timeout", &timeout)
         }
     }
 }

@@ -2,7 +2,7 @@ extension Spec {
     /// The process that a container runs.
     ///
     /// - Note: config.md, "Process".
-    public struct Process: Codable, Sendable, Equatable {
+    public struct Process: JSONMappable, Sendable, Equatable {
         /// Whether it has a pseudo-terminal.
         public var terminal: Bool?
         /// The terminal's size at the start.
@@ -29,7 +29,7 @@ extension Spec {
         public var execCPUAffinity: CPUAffinity?
 
         public init(
-            terminal: Bool? = nil, consoleSize: ConsoleSize? = nil, user: User = User(), args: [String]? = nil,
+            terminal: Bool? = nil, consoleSize: ConsoleSize? = nil, user: User = User(uid: 0), args: [String]? = nil,
             env: [String]? = nil, cwd: String = "/", capabilities: Capabilities? = nil, rlimits: [Rlimit]? = nil,
             noNewPrivileges: Bool? = nil, apparmorProfile: String? = nil, oomScoreAdj: Int64? = nil,
             scheduler: Scheduler? = nil, selinuxLabel: String? = nil, ioPriority: IOPriority? = nil,
@@ -51,10 +51,30 @@ extension Spec {
             self.ioPriority = ioPriority
             self.execCPUAffinity = execCPUAffinity
         }
+
+        package init() { self.init(args: nil) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.optional("terminal", &terminal)
+            fields.optional("consoleSize", &consoleSize)
+            fields.defaulted("user", &user)
+            fields.optional("args", &args)
+            fields.optional("env", &env)
+            fields.required("cwd", &cwd)
+            fields.optional("capabilities", &capabilities)
+            fields.optional("rlimits", &rlimits)
+            fields.optional("noNewPrivileges", &noNewPrivileges)
+            fields.optional("apparmorProfile", &apparmorProfile)
+            fields.optional("oomScoreAdj", &oomScoreAdj)
+            fields.optional("scheduler", &scheduler)
+            fields.optional("selinuxLabel", &selinuxLabel)
+            fields.optional("ioPriority", &ioPriority)
+            fields.optional("execCPUAffinity", &execCPUAffinity)
+        }
     }
 
     /// A terminal's size in characters.
-    public struct ConsoleSize: Codable, Sendable, Equatable {
+    public struct ConsoleSize: JSONMappable, Sendable, Equatable {
         public var height: UInt64
         public var width: UInt64
 
@@ -62,10 +82,17 @@ extension Spec {
             self.height = height
             self.width = width
         }
+
+        package init() { self.init(height: 0, width: 0) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("height", &height)
+            fields.required("width", &width)
+        }
     }
 
     /// Who a process runs as, in ids of the container.
-    public struct User: Codable, Sendable, Equatable {
+    public struct User: JSONMappable, Sendable, Equatable {
         public var uid: UInt32
         public var gid: UInt32
         /// File mode creation mask, 0 to 0o777.
@@ -84,12 +111,22 @@ extension Spec {
             self.additionalGids = additionalGids
             self.username = username
         }
+
+        package init() { self.init(uid: 0) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.defaulted("uid", &uid)
+            fields.defaulted("gid", &gid)
+            fields.optional("umask", &umask)
+            fields.optional("additionalGids", &additionalGids)
+            fields.optional("username", &username)
+        }
     }
 
     /// Capability sets, by names such as `CAP_CHOWN`.
     ///
     /// - Note: capabilities(7), "Thread capability sets".
-    public struct Capabilities: Codable, Sendable, Equatable {
+    public struct Capabilities: JSONMappable, Sendable, Equatable {
         public var bounding: [String]?
         public var effective: [String]?
         public var inheritable: [String]?
@@ -106,12 +143,22 @@ extension Spec {
             self.permitted = permitted
             self.ambient = ambient
         }
+
+        package init() {}
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.optional("bounding", &bounding)
+            fields.optional("effective", &effective)
+            fields.optional("inheritable", &inheritable)
+            fields.optional("permitted", &permitted)
+            fields.optional("ambient", &ambient)
+        }
     }
 
     /// A resource limit of one process.
     ///
     /// - Note: setrlimit(2).
-    public struct Rlimit: Codable, Sendable, Equatable {
+    public struct Rlimit: JSONMappable, Sendable, Equatable {
         /// `RLIMIT_NOFILE`…
         public var type: String
         /// The most that the process may raise it to; the largest number means no limit.
@@ -124,12 +171,20 @@ extension Spec {
             self.hard = hard
             self.soft = soft
         }
+
+        package init() { self.init(type: "", hard: 0, soft: 0) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("type", &type)
+            fields.required("hard", &hard)
+            fields.required("soft", &soft)
+        }
     }
 
     /// A CPU scheduling policy.
     ///
     /// - Note: sched_setattr(2).
-    public struct Scheduler: Codable, Sendable, Equatable {
+    public struct Scheduler: JSONMappable, Sendable, Equatable {
         /// `SCHED_OTHER`, `SCHED_FIFO`, `SCHED_DEADLINE`…
         public var policy: String
         /// -20 to 19.
@@ -157,25 +212,44 @@ extension Spec {
             self.deadline = deadline
             self.period = period
         }
+
+        package init() { self.init(policy: "") }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("policy", &policy)
+            fields.optional("nice", &nice)
+            fields.optional("priority", &priority)
+            fields.optional("flags", &flags)
+            fields.optional("runtime", &runtime)
+            fields.optional("deadline", &deadline)
+            fields.optional("period", &period)
+        }
     }
 
     /// Priority for block input and output.
     ///
     /// - Note: ioprio_set(2).
-    public struct IOPriority: Codable, Sendable, Equatable {
+    public struct IOPriority: JSONMappable, Sendable, Equatable {
         /// `IOPRIO_CLASS_RT`, `IOPRIO_CLASS_BE` or `IOPRIO_CLASS_IDLE`.
         public var `class`: String
         /// 0 (highest) to 7.
-        public var priority: Int64
+        public var priority: Int64?
 
-        public init(`class`: String, priority: Int64) {
+        public init(`class`: String, priority: Int64? = nil) {
             self.class = `class`
             self.priority = priority
+        }
+
+        package init() { self.init(class: "") }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("class", &`class`)
+            fields.optional("priority", &priority)
         }
     }
 
     /// The CPUs of a process that joins a container, as lists such as `0-3,7`.
-    public struct CPUAffinity: Codable, Sendable, Equatable {
+    public struct CPUAffinity: JSONMappable, Sendable, Equatable {
         /// Until it has joined the container's cgroup.
         public var initial: String?
         /// From then on.
@@ -185,17 +259,12 @@ extension Spec {
             self.initial = initial
             self.final = `final`
         }
-    }
-}
 
-extension Spec.User {
-    /// Takes missing ids for 0, as the specification's own Go type does.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        uid = try container.decodeIfPresent(UInt32.self, forKey: .uid) ?? 0
-        gid = try container.decodeIfPresent(UInt32.self, forKey: .gid) ?? 0
-        umask = try container.decodeIfPresent(UInt32.self, forKey: .umask)
-        additionalGids = try container.decodeIfPresent([UInt32].self, forKey: .additionalGids)
-        username = try container.decodeIfPresent(String.self, forKey: .username)
+        package init() {}
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.optional("initial", &initial)
+            fields.optional("final", &final)
+        }
     }
 }

@@ -2,7 +2,7 @@ extension Spec {
     /// Limits of the container's cgroup.
     ///
     /// - Note: config-linux.md, "Control groups".
-    public struct Resources: Codable, Sendable, Equatable {
+    public struct Resources: JSONMappable, Sendable, Equatable {
         /// Applied in order; later ones win.
         public var devices: [DeviceRule]?
         public var memory: Memory?
@@ -31,10 +31,24 @@ extension Spec {
             self.rdma = rdma
             self.unified = unified
         }
+
+        package init() {}
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.optional("devices", &devices)
+            fields.optional("memory", &memory)
+            fields.optional("cpu", &cpu)
+            fields.optional("pids", &pids)
+            fields.optional("blockIO", &blockIO)
+            fields.optional("hugepageLimits", &hugepageLimits)
+            fields.optional("network", &network)
+            fields.optional("rdma", &rdma)
+            fields.optional("unified", &unified)
+        }
     }
 
     /// Access to a device.
-    public struct DeviceRule: Codable, Sendable, Equatable {
+    public struct DeviceRule: JSONMappable, Sendable, Equatable {
         public var allow: Bool
         /// `a` all (also `nil`), `c` character, `b` block.
         public var type: String?
@@ -52,10 +66,20 @@ extension Spec {
             self.minor = minor
             self.access = access
         }
+
+        package init() { self.init(allow: false) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("allow", &allow)
+            fields.optional("type", &type)
+            fields.optional("major", &major)
+            fields.optional("minor", &minor)
+            fields.optional("access", &access)
+        }
     }
 
     /// Memory, in bytes; -1 means no limit.
-    public struct Memory: Codable, Sendable, Equatable {
+    public struct Memory: JSONMappable, Sendable, Equatable {
         public var limit: Int64?
         /// What it is reclaimed down to when the host is short.
         public var reservation: Int64?
@@ -89,10 +113,24 @@ extension Spec {
             self.useHierarchy = useHierarchy
             self.checkBeforeUpdate = checkBeforeUpdate
         }
+
+        package init() {}
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.optional("limit", &limit)
+            fields.optional("reservation", &reservation)
+            fields.optional("swap", &swap)
+            fields.optional("kernel", &kernel)
+            fields.optional("kernelTCP", &kernelTCP)
+            fields.optional("swappiness", &swappiness)
+            fields.optional("disableOOMKiller", &disableOOMKiller)
+            fields.optional("useHierarchy", &useHierarchy)
+            fields.optional("checkBeforeUpdate", &checkBeforeUpdate)
+        }
     }
 
     /// CPU time and placement.
-    public struct CPU: Codable, Sendable, Equatable {
+    public struct CPU: JSONMappable, Sendable, Equatable {
         /// Weight against the neighbours, 2 to 262144; 1024 is usual.
         public var shares: UInt64?
         /// CPU time in each period, in microseconds; -1 means no limit.
@@ -127,20 +165,40 @@ extension Spec {
             self.mems = mems
             self.idle = idle
         }
+
+        package init() {}
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.optional("shares", &shares)
+            fields.optional("quota", &quota)
+            fields.optional("burst", &burst)
+            fields.optional("period", &period)
+            fields.optional("realtimeRuntime", &realtimeRuntime)
+            fields.optional("realtimePeriod", &realtimePeriod)
+            fields.optional("cpus", &cpus)
+            fields.optional("mems", &mems)
+            fields.optional("idle", &idle)
+        }
     }
 
     /// How many processes and threads there may be.
-    public struct Pids: Codable, Sendable, Equatable {
-        /// 0 or less means no limit.
-        public var limit: Int64
+    public struct Pids: JSONMappable, Sendable, Equatable {
+        /// -1 means no limit; `nil` leaves it as it is.
+        public var limit: Int64?
 
-        public init(limit: Int64) {
+        public init(limit: Int64? = nil) {
             self.limit = limit
+        }
+
+        package init() {}
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.optional("limit", &limit)
         }
     }
 
     /// Block device weights and rates.
-    public struct BlockIO: Codable, Sendable, Equatable {
+    public struct BlockIO: JSONMappable, Sendable, Equatable {
         /// 10 to 1000.
         public var weight: UInt16?
         /// cgroup v1 only.
@@ -168,10 +226,22 @@ extension Spec {
             self.throttleReadIOPSDevice = throttleReadIOPSDevice
             self.throttleWriteIOPSDevice = throttleWriteIOPSDevice
         }
+
+        package init() {}
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.optional("weight", &weight)
+            fields.optional("leafWeight", &leafWeight)
+            fields.optional("weightDevice", &weightDevice)
+            fields.optional("throttleReadBpsDevice", &throttleReadBpsDevice)
+            fields.optional("throttleWriteBpsDevice", &throttleWriteBpsDevice)
+            fields.optional("throttleReadIOPSDevice", &throttleReadIOPSDevice)
+            fields.optional("throttleWriteIOPSDevice", &throttleWriteIOPSDevice)
+        }
     }
 
     /// The weight of one block device.
-    public struct WeightDevice: Codable, Sendable, Equatable {
+    public struct WeightDevice: JSONMappable, Sendable, Equatable {
         public var major: Int64
         public var minor: Int64
         /// 10 to 1000.
@@ -185,10 +255,19 @@ extension Spec {
             self.weight = weight
             self.leafWeight = leafWeight
         }
+
+        package init() { self.init(major: 0, minor: 0) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("major", &major)
+            fields.required("minor", &minor)
+            fields.optional("weight", &weight)
+            fields.optional("leafWeight", &leafWeight)
+        }
     }
 
     /// The rate of one block device.
-    public struct ThrottleDevice: Codable, Sendable, Equatable {
+    public struct ThrottleDevice: JSONMappable, Sendable, Equatable {
         public var major: Int64
         public var minor: Int64
         /// Bytes or operations a second.
@@ -199,10 +278,18 @@ extension Spec {
             self.minor = minor
             self.rate = rate
         }
+
+        package init() { self.init(major: 0, minor: 0, rate: 0) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("major", &major)
+            fields.required("minor", &minor)
+            fields.required("rate", &rate)
+        }
     }
 
     /// A limit on huge pages of one size.
-    public struct HugepageLimit: Codable, Sendable, Equatable {
+    public struct HugepageLimit: JSONMappable, Sendable, Equatable {
         /// `2MB`, `1GB`…
         public var pageSize: String
         /// In bytes.
@@ -212,10 +299,17 @@ extension Spec {
             self.pageSize = pageSize
             self.limit = limit
         }
+
+        package init() { self.init(pageSize: "", limit: 0) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("pageSize", &pageSize)
+            fields.required("limit", &limit)
+        }
     }
 
     /// Marks and priorities for outgoing packets; cgroup v1 only.
-    public struct Network: Codable, Sendable, Equatable {
+    public struct Network: JSONMappable, Sendable, Equatable {
         public var classID: UInt32?
         public var priorities: [InterfacePriority]?
 
@@ -223,10 +317,17 @@ extension Spec {
             self.classID = classID
             self.priorities = priorities
         }
+
+        package init() {}
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.optional("classID", &classID)
+            fields.optional("priorities", &priorities)
+        }
     }
 
     /// The priority of packets on one interface.
-    public struct InterfacePriority: Codable, Sendable, Equatable {
+    public struct InterfacePriority: JSONMappable, Sendable, Equatable {
         public var name: String
         public var priority: UInt32
 
@@ -234,16 +335,30 @@ extension Spec {
             self.name = name
             self.priority = priority
         }
+
+        package init() { self.init(name: "", priority: 0) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("name", &name)
+            fields.required("priority", &priority)
+        }
     }
 
     /// A limit on RDMA resources of one device.
-    public struct Rdma: Codable, Sendable, Equatable {
+    public struct Rdma: JSONMappable, Sendable, Equatable {
         public var hcaHandles: UInt32?
         public var hcaObjects: UInt32?
 
         public init(hcaHandles: UInt32? = nil, hcaObjects: UInt32? = nil) {
             self.hcaHandles = hcaHandles
             self.hcaObjects = hcaObjects
+        }
+
+        package init() {}
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.optional("hcaHandles", &hcaHandles)
+            fields.optional("hcaObjects", &hcaObjects)
         }
     }
 }

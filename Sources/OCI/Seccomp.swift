@@ -2,7 +2,7 @@ extension Spec {
     /// A filter on system calls.
     ///
     /// - Note: config-linux.md, "Seccomp"; seccomp(2).
-    public struct Seccomp: Codable, Sendable, Equatable {
+    public struct Seccomp: JSONMappable, Sendable, Equatable {
         /// For calls that no rule names.
         public var defaultAction: Action
         /// The errno for `errno` and `trace`; `EPERM` if `nil`.
@@ -30,12 +30,24 @@ extension Spec {
             self.listenerMetadata = listenerMetadata
             self.syscalls = syscalls
         }
+
+        package init() { self.init(defaultAction: .kill) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("defaultAction", &defaultAction)
+            fields.optional("defaultErrnoRet", &defaultErrnoRet)
+            fields.optional("architectures", &architectures)
+            fields.optional("flags", &flags)
+            fields.optional("listenerPath", &listenerPath)
+            fields.optional("listenerMetadata", &listenerMetadata)
+            fields.optional("syscalls", &syscalls)
+        }
     }
 }
 
 extension Spec.Seccomp {
     /// What happens on a system call.
-    public enum Action: String, Codable, Sendable, CaseIterable {
+    public enum Action: String, JSONValue, Sendable, CaseIterable {
         case kill = "SCMP_ACT_KILL"
         case killProcess = "SCMP_ACT_KILL_PROCESS"
         case killThread = "SCMP_ACT_KILL_THREAD"
@@ -48,7 +60,7 @@ extension Spec.Seccomp {
     }
 
     /// How an argument is compared.
-    public enum Comparison: String, Codable, Sendable, CaseIterable {
+    public enum Comparison: String, JSONValue, Sendable, CaseIterable {
         case notEqual = "SCMP_CMP_NE"
         case less = "SCMP_CMP_LT"
         case lessOrEqual = "SCMP_CMP_LE"
@@ -60,7 +72,7 @@ extension Spec.Seccomp {
     }
 
     /// An action for some system calls.
-    public struct SyscallRule: Codable, Sendable, Equatable {
+    public struct SyscallRule: JSONMappable, Sendable, Equatable {
         public var names: [String]
         public var action: Action
         /// The errno for `errno` and `trace`.
@@ -74,10 +86,19 @@ extension Spec.Seccomp {
             self.errnoRet = errnoRet
             self.args = args
         }
+
+        package init() { self.init(names: [], action: .kill) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("names", &names)
+            fields.required("action", &action)
+            fields.optional("errnoRet", &errnoRet)
+            fields.optional("args", &args)
+        }
     }
 
     /// A condition on one argument of a system call.
-    public struct Argument: Codable, Sendable, Equatable {
+    public struct Argument: JSONMappable, Sendable, Equatable {
         /// 0 to 5.
         public var index: UInt32
         public var value: UInt64
@@ -90,6 +111,15 @@ extension Spec.Seccomp {
             self.value = value
             self.valueTwo = valueTwo
             self.op = op
+        }
+
+        package init() { self.init(index: 0, value: 0, op: .equal) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("index", &index)
+            fields.required("value", &value)
+            fields.optional("valueTwo", &valueTwo)
+            fields.required("op", &op)
         }
     }
 }

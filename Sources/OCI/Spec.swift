@@ -2,8 +2,8 @@
 ///
 /// Fields have the names of the JSON; what the specification lets out is `nil`. Parts for other systems are ignored.
 ///
-/// - Note: OCI Runtime Specification 1.2, config.md.
-public struct Spec: Codable, Sendable, Equatable {
+/// - Note: OCI Runtime Specification 1.2 and 1.3, config.md.
+public struct Spec: JSONMappable, Sendable, Equatable {
     /// The version of the specification that this was written for: `1.2.0`.
     public var ociVersion: String
     /// What to run; may be missing until `start`.
@@ -35,11 +35,25 @@ public struct Spec: Codable, Sendable, Equatable {
         self.annotations = annotations
         self.linux = linux
     }
+
+    package init() { self.init(process: nil) }
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("ociVersion", &ociVersion)
+        fields.optional("process", &process)
+        fields.optional("root", &root)
+        fields.optional("hostname", &hostname)
+        fields.optional("domainname", &domainname)
+        fields.optional("mounts", &mounts)
+        fields.optional("hooks", &hooks)
+        fields.optional("annotations", &annotations)
+        fields.optional("linux", &linux)
+    }
 }
 
 extension Spec {
     /// The root file system.
-    public struct Root: Codable, Sendable, Equatable {
+    public struct Root: JSONMappable, Sendable, Equatable {
         /// Absolute, or relative to the bundle.
         public var path: String
         /// Whether the container sees it read-only.
@@ -49,10 +63,17 @@ extension Spec {
             self.path = path
             self.readonly = readonly
         }
+
+        package init() { self.init(path: "") }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("path", &path)
+            fields.optional("readonly", &readonly)
+        }
     }
 
     /// One mount in the container.
-    public struct Mount: Codable, Sendable, Equatable {
+    public struct Mount: JSONMappable, Sendable, Equatable {
         /// Absolute path in the container.
         public var destination: String
         /// The file system, as in /proc/filesystems; `bind` or nothing for a bind mount.
@@ -75,6 +96,17 @@ extension Spec {
             self.options = options
             self.uidMappings = uidMappings
             self.gidMappings = gidMappings
+        }
+
+        package init() { self.init(destination: "") }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("destination", &destination)
+            fields.optional("type", &type)
+            fields.optional("source", &source)
+            fields.optional("options", &options)
+            fields.optional("uidMappings", &uidMappings)
+            fields.optional("gidMappings", &gidMappings)
         }
     }
 }

@@ -1,3 +1,4 @@
+import Cgroups
 import Linux
 import SystemPackage
 
@@ -9,11 +10,11 @@ struct CgroupView {
     let tree: FileDescriptor
 
     /// Takes hold of the directories while the host's tree can still be reached.
-    static func open(_ directories: [(name: String, path: String)]) throws(Failure) -> [CgroupView] {
+    static func open(_ directories: [CgroupShown]) throws(Failure) -> [CgroupView] {
         var views: [CgroupView] = []
-        for (name, path) in directories {
-            let tree = try step("mount", path) { () throws(SystemCallError) in try Mount.clone(path) }
-            views.append(CgroupView(name: name, tree: tree))
+        for shown in directories {
+            let tree = try step("mount", shown.path) { () throws(SystemCallError) in try Mount.clone(shown.path) }
+            views.append(CgroupView(name: shown.name, tree: tree))
         }
         return views
     }

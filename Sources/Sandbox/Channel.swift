@@ -2,12 +2,19 @@
 //
 //   init  → supervisor   .mapIDs            only with a new user namespace whose map needs the supervisor
 //   supervisor → init    .proceed           only after .mapIDs
+//   init  → supervisor   .hooks             only with hooks that run outside, before the pivot
+//   supervisor → init    .proceed           after them
 //   init  → supervisor   .console + fd      only with a terminal: the master side of its pseudo-terminal
+//   init  → supervisor   .listener + fd     only with a filter that asks: where its questions are read
+//   supervisor → init    .proceed           only after .listener, which may come after .executing
+//   init  → supervisor   .netDevices        only with network devices of the host: its network namespace is there
+//   supervisor → init    .proceed           only after .netDevices
 //   init  → supervisor   .note              any time: something that the user should know
 //   init  → supervisor   .executing         everything is set up
+//   child → parent       .tree + fd         from an errand into another mount namespace: a mount from there
 //   init  → supervisor   .failed            a step failed; init has ended
 //   (end of file)                           after .executing: init runs the container's command, as the socket is
-//                                           close-on-exec; before it: init was killed
+//                                           close-on-exec, or waits at its gate; before it: init was killed
 //
 // Anything else is an error.
 
@@ -20,8 +27,12 @@ import SystemPackage
 enum Message {
     case mapIDs
     case proceed
+    case hooks
     case console(FileDescriptor)
     case note(String)
+    case tree(FileDescriptor)
+    case listener(FileDescriptor)
+    case netDevices
     case executing
     case failed(Failure)
     /// The other side is gone, or has started the container's command.
@@ -33,7 +44,7 @@ struct Channel {
     let socket: FileDescriptor
 
     /// The most bytes that one message may have; a longer failure is cut.
-    private static let limit = 4096
+    static let limit = 4096
 
     /// Makes the pair.
     static func makePair() throws(SystemCallError) -> (supervisor: Channel, initProcess: Channel) {
@@ -48,7 +59,11 @@ struct Channel {
         switch message {
         case .mapIDs: try send(bytes: [UInt8(ascii: "m")])
         case .proceed: try send(bytes: [UInt8(ascii: "p")])
+        case .hooks: try send(bytes: [UInt8(ascii: "h")])
         case .console(let terminal): try send(bytes: [UInt8(ascii: "c")], descriptor: terminal)
+        case .tree(let tree): try send(bytes: [UInt8(ascii: "t")], descriptor: tree)
+        case .netDevices: try send(bytes: [UInt8(ascii: "d")])
+        case .listener(let listener): try send(bytes: [UInt8(ascii: "l")], descriptor: listener)
         case .note(let text): try send(bytes: Array([UInt8(ascii: "n")] + text.utf8.prefix(Self.limit - 1)))
         case .executing: try send(bytes: [UInt8(ascii: "x")])
         case .failed(let failure): try send(bytes: Array(Self.encode(failure).prefix(Self.limit)))
@@ -65,7 +80,11 @@ struct Channel {
         switch count == 0 ? 0 : bytes[0] {
         case UInt8(ascii: "m"): return .mapIDs
         case UInt8(ascii: "p"): return .proceed
+        case UInt8(ascii: "h"): return .hooks
         case UInt8(ascii: "c") where descriptor >= 0: return .console(FileDescriptor(rawValue: descriptor))
+        case UInt8(ascii: "t") where descriptor >= 0: return .tree(FileDescriptor(rawValue: descriptor))
+        case UInt8(ascii: "d"): return .netDevices
+        case UInt8(ascii: "l") where descriptor >= 0: return .listener(FileDescriptor(rawValue: descriptor))
         case UInt8(ascii: "n"): return .note(String(decoding: bytes[1..<count], as: UTF8.self))
         case UInt8(ascii: "x"): return .executing
         case UInt8(ascii: "f"): return .failed(Self.decode(bytes[1..<count]))
@@ -73,14 +92,14 @@ struct Channel {
         }
     }
 
-    private static func encode(_ failure: Failure) -> [UInt8] {
+    static func encode(_ failure: Failure) -> [UInt8] {
         let fields = [
             "\(failure.exitCode)", failure.step, failure.subject, failure.reason, failure.remedy ?? "",
         ]
         return [UInt8(ascii: "f")] + Array(fields.joined(separator: "\0").utf8)
     }
 
-    private static func decode(_ bytes: ArraySlice<UInt8>) -> Failure {
+    static func decode(_ bytes: ArraySlice<UInt8>) -> Failure {
         let fields = bytes.split(separator: 0, omittingEmptySubsequences: false).map {
             String(decoding: $0, as: UTF8.self)
         }

@@ -12,22 +12,30 @@ struct CommandStart {
     let streams: StandardStreams
     let channel: Channel
     let personality: Spec.Personality?
+    let memoryPolicy: Spec.MemoryPolicy?
     let groupNames: [String]
     let usesInit: Bool
     let diesWithParent: Bool
     let mayChangeGroups: Bool
     var rehearses = false
+    var engine = EngineOptions()
+    /// Run inside, right before the command.
+    var startHooks: [Spec.Hook]?
 
     /// Runs the command in this process' place, or in a child's if this one stays as a reaping init.
     func run() throws(Failure) -> Never {
         let identity = try Identity.resolve(process.user, groupNames: groupNames)
         let terminal = try openTerminal(owner: identity)
+        if identity.uid != 0 { giveStreams(to: identity) }
         try setRlimits()
-        try setAppArmorProfile()
+        try setScheduling()
+        try setLabels()
         try setPersonality()
-        joinSessionKeyring()
+        if !engine.keepsKeyring { joinSessionKeyring() }
         // Without no_new_privs only a privileged process may load a filter, so it must come before the rights go.
         let noNewPrivileges = process.noNewPrivileges ?? false
+        // Even before it, since profiles that are older than a system call forbid that.
+        try leaveNothingOpen()
         if !noNewPrivileges { try loadFilter() }
         try limitCapabilities()
         try identity.assume(mayChangeGroups: mayChangeGroups)
@@ -40,20 +48,39 @@ struct CommandStart {
         if diesWithParent {
             try step("set", "parent-death signal") { () throws(SystemCallError) in try CurrentProcess.dieWithParent() }
         }
+        // An engine wants to hear of it from `create`, not from `start`.
+        if engine.gate != nil { try Execute.requireExecutable(process.args ?? [], environment: process.env ?? []) }
         // Said before the filter is in force, which may forbid to say anything.
         try step("report", "readiness") { () throws(SystemCallError) in try channel.send(.executing) }
+        // One that asks is handed over while there is somebody to take it.
+        let asks = seccomp?.flags.contains(.newListener) ?? false
+        if noNewPrivileges && asks { try loadFilter() }
+        if let gate = engine.gate {
+            // Engines read the streams of `create` to their end: init must not have them for its own while it waits.
+            try takeStreams(terminal)
+            try StartGate.wait(at: gate, insteadOf: channel)
+        }
+        try runStartHooks()
         if usesInit && !rehearses { try ReapingInit.becomeInit(closing: channel.socket) }
-        if noNewPrivileges { try loadFilter() }
-        try takeStreams(terminal)
-        try leaveNothingOpen()
+        if noNewPrivileges && !asks { try loadFilter() }
+        if engine.gate == nil { try takeStreams(terminal) }
+        try resetSignals()
         umask(mode_t(process.user.umask ?? 0o022))
         if rehearses { try Execute.rehearse(process.args ?? [], environment: environment(home: identity.home)) }
         try Execute.run(process.args ?? [], environment: environment(home: identity.home))
     }
 
+    private func runStartHooks() throws(Failure) {
+        guard let startHooks, var state = engine.state else { return }
+        state.status = .created
+        state.pid = getpid()
+        try HookPoint.startContainer.run(startHooks, state, environment: process.env ?? [])
+    }
+
     private func loadFilter() throws(Failure) {
         guard let seccomp else { return }
-        try step("load", "seccomp filter") { () throws(SystemCallError) in _ = try seccomp.install() }
+        let listener = try step("load", "seccomp filter") { () throws(SystemCallError) in try seccomp.install() }
+        if let listener { try SeccompListener.handOver(listener, over: channel) }
     }
 
     /// Opens a terminal from the container's devpts and hands its master side to the supervisor.
@@ -71,6 +98,18 @@ struct CommandStart {
             try bindConsole(slave)
             try channel.send(.console(master))
             return slave
+        }
+    }
+
+    /// Lets the user open what was made for this container by /dev/stdout, as programs do that log there.
+    private func giveStreams(to owner: Identity) {
+        guard case .descriptors(let input, let output, let error, owned: true) = streams else { return }
+        for stream in [input, output, error] {
+            // What belongs to others, as a device or a file of another user namespace does, stays theirs.
+            guard let status = try? stream.status(), status.st_mode & S_IFMT != S_IFCHR || stream.isTerminal else {
+                continue  // `try?`: a stream that is closed
+            }
+            fchown(stream.rawValue, owner.uid, gid_t.max)
         }
     }
 
@@ -93,37 +132,48 @@ struct CommandStart {
     private func assumeCapabilities() throws(Failure) {
         guard let sets = process.capabilities else { return }
         func set(_ names: [String]?) -> CapabilitySet { CapabilitySet.reading(names ?? []).set }
-        try step("set", "capabilities") { () throws(SystemCallError) in
+        try step("set", "capabilities", remedy: Self.remedy(forLacking: set(sets.permitted))) {
+            () throws(SystemCallError) in
             try Capabilities.set(
                 effective: set(sets.effective), permitted: set(sets.permitted), inheritable: set(sets.inheritable),
                 ambient: set(sets.ambient))
         }
     }
 
+    /// Root of a container or of a service may lack some that containers usually have.
+    private static func remedy(forLacking wanted: CapabilitySet) -> String? {
+        let lacking = wanted.subtracting(Capabilities.bounding()).names
+        guard let first = lacking.first else { return nil }
+        return "root here lacks \(lacking.joined(separator: ", ")): use --cap-drop \(first.dropFirst("CAP_".count)), "
+            + "or --userns auto"
+    }
+
     private func setRlimits() throws(Failure) {
         for limit in process.rlimits ?? [] {
             guard let resource = Rlimits.resource(named: limit.type) else {
-                throw Failure("set --ulimit", limit.type, "no such limit")
+                throw Failure("set rlimit", limit.type, "no such limit")
             }
             var values = rlimit(rlim_cur: rlim_t(limit.soft), rlim_max: rlim_t(limit.hard))
             let remedy = "raising a hard limit needs CAP_SYS_RESOURCE, which the caller lacks; ask for less"
-            try step("set --ulimit", "\(limit.type)=\(limit.soft):\(limit.hard)", remedy: remedy) {
+            try step("set rlimit", "\(limit.type)=\(limit.soft):\(limit.hard)", remedy: remedy) {
                 () throws(SystemCallError) in
                 try check("prlimit") { apus_prlimit(0, resource, &values, nil) }
             }
         }
     }
 
-    /// The command runs under this profile from its exec on.
-    ///
-    /// - Note: apparmor's kernel interface, `/proc/self/attr/apparmor/exec`.
-    private func setAppArmorProfile() throws(Failure) {
-        guard let profile = process.apparmorProfile, profile != "unconfined", !profile.isEmpty else { return }
-        let remedy =
-            "load it with apparmor_parser on a machine with AppArmor, or use --security-opt apparmor=unconfined"
-        try step("set AppArmor profile", profile, remedy: remedy) { () throws(SystemCallError) in
-            try FileDescriptor.workingDirectory.write("exec \(profile)", to: "/proc/self/attr/apparmor/exec")
+    /// What the process has for as long as it runs, and gives to what it forks; while there are rights to it.
+    private func setScheduling() throws(Failure) {
+        if let scheduler = process.scheduler { try scheduler.apply() }
+        if let priority = process.ioPriority { try priority.apply() }
+        if let memoryPolicy { try memoryPolicy.apply() }
+    }
+
+    private func setLabels() throws(Failure) {
+        if let profile = process.apparmorProfile, profile != "unconfined", !profile.isEmpty {
+            try SecurityModules.setAppArmorProfile(profile)
         }
+        if let label = process.selinuxLabel, !label.isEmpty { try SecurityModules.setSELinuxLabel(label) }
     }
 
     private func setPersonality() throws(Failure) {
@@ -132,9 +182,9 @@ struct CommandStart {
         switch personality.domain {
         case "LINUX": persona = 0
         case "LINUX32": persona = 8  // PER_LINUX32
-        default: throw Failure("set --personality", personality.domain, "is not LINUX or LINUX32")
+        default: throw Failure("set personality", personality.domain, "is not LINUX or LINUX32")
         }
-        try step("set --personality", personality.domain) { () throws(SystemCallError) in
+        try step("set personality", personality.domain) { () throws(SystemCallError) in
             try check("personality") { apus_personality(persona) }
         }
     }
@@ -146,9 +196,15 @@ struct CommandStart {
     }
 
     private func enterWorkingDirectory() throws(Failure) {
-        guard chdir(process.cwd) != 0 else { return }
-        let error = Errno(rawValue: Glibc.errno)
-        throw Failure("enter working directory", process.cwd, error.reason, exitCode: 126)
+        if process.cwd == "/" { return }  // this is where the change of root has led to
+        guard chdir(process.cwd) == 0 else {
+            let error = Errno(rawValue: Glibc.errno)
+            throw Failure("enter working directory", process.cwd, error.reason, exitCode: 126)
+        }
+        // A name such as /proc/self/fd/7, or a link of the image's to it, must not lead to what Apus has open of the host.
+        guard apus_is_below_root() != 0 else {
+            throw Failure("enter working directory", process.cwd, "leads out of the container", exitCode: 126)
+        }
     }
 
     private func takeStreams(_ terminal: FileDescriptor?) throws(Failure) {
@@ -173,12 +229,17 @@ struct CommandStart {
         for (target, source) in moved.enumerated() { try check("dup2") { dup2(source, CInt(target)) } }
     }
 
-    /// Nothing but the standard streams reaches the command, whatever Apus' own caller had left open.
+    /// Nothing but the standard streams reaches the command, whatever Apus' own caller had left open. What is opened from
+    /// here on is close-on-exec from birth.
     private func leaveNothingOpen() throws(Failure) {
         try step("close", "descriptors") { () throws(SystemCallError) in
-            try SignalSet.resetForExec()
-            try check("close_range") { apus_close_range(3, UInt32.max, UInt32(CLOSE_RANGE_CLOEXEC)) }
+            let first = 3 + UInt32(engine.preservedDescriptors)
+            try check("close_range") { apus_close_range(first, UInt32.max, UInt32(CLOSE_RANGE_CLOEXEC)) }
         }
+    }
+
+    private func resetSignals() throws(Failure) {
+        try step("reset", "signals") { () throws(SystemCallError) in try SignalSet.resetForExec() }
     }
 
     private func environment(home: String) -> [String] {

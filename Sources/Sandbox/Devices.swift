@@ -9,6 +9,8 @@ struct DeviceTable {
     let mounts: MountTable
     /// Whether mknod(2) is refused here, so that the host's nodes are bound instead.
     let bindsHostNodes: Bool
+    /// Those nodes of the host.
+    var nodes: [Node] = []
 
     /// The devices that every container has.
     ///
@@ -23,31 +25,55 @@ struct DeviceTable {
         let tree: FileDescriptor
     }
 
-    /// Takes hold of the host's nodes for a container that may not make its own.
+    /// Takes hold of the host's nodes for a container that may not make its own; a FIFO it may.
     static func openHostNodes(_ devices: [Spec.Device]) throws(Failure) -> [Node] {
-        let paths = standard.map { "/dev/\($0.name)" } + devices.map(\.path)
         var nodes: [Node] = []
-        for path in paths {
+        for (name, _, _) in standard {
+            let path = "/dev/\(name)"
             let tree = try step("bind device", path) { () throws(SystemCallError) in try Mount.clone(path) }
             nodes.append(Node(path: path, tree: tree))
         }
+        for device in devices where device.type != "p" { nodes.append(try openHostNode(device)) }
         return nodes
     }
 
+    private static func openHostNode(_ device: Spec.Device) throws(Failure) -> Node {
+        let (tree, status) = try step("bind device", device.path) { () throws(SystemCallError) in
+            let tree = try Mount.clone(device.path)
+            return (tree, try tree.status())
+        }
+        guard isNode(status, device) else {
+            tree.closeQuietly()
+            throw Failure(
+                "bind device", device.path, "the host has another one there, and in a user namespace none can be made")
+        }
+        return Node(path: device.path, tree: tree)
+    }
+
+    /// Whether something that is there is what a Spec asks for.
+    private static func isNode(_ status: FileStatus, _ device: Spec.Device) -> Bool {
+        status.st_mode & S_IFMT == kind(of: device) && (device.type == "p" || status.st_rdev == number(of: device))
+    }
+
+    private static func kind(of device: Spec.Device) -> mode_t {
+        switch device.type {
+        case "b": S_IFBLK
+        case "p": S_IFIFO
+        default: S_IFCHR
+        }
+    }
+
+    private static func number(of device: Spec.Device) -> dev_t {
+        device.type == "p" ? 0 : apus_makedev(UInt32(clamping: device.major), UInt32(clamping: device.minor))
+    }
+
+    private static func isInDev(_ path: String) -> Bool { path.hasPrefix("/dev/") }
+
     /// Fills the container's /dev: the standard nodes, those of the Spec, and the usual symlinks.
-    func populate(_ devices: [Spec.Device], hostNodes: [Node]) throws(Failure) {
-        let directory = try step("open", "/dev") { () throws(SystemCallError) in
-            try mounts.root.open(inRoot: "/dev", O_PATH | O_DIRECTORY)
-        }
+    func populate(_ devices: [Spec.Device]) throws(Failure) {
+        let directory = try mounts.openTarget("/dev", directory: true)
         defer { directory.closeQuietly() }
-        for node in hostNodes {
-            defer { node.tree.closeQuietly() }
-            let target = try mounts.openTarget(node.path, directory: false)
-            defer { target.closeQuietly() }
-            try step("bind device", node.path) { () throws(SystemCallError) in
-                try Mount.attach(node.tree, to: target, named: node.path)
-            }
-        }
+        for node in nodes where Self.isInDev(node.path) { try bind(node) }
         if !bindsHostNodes {
             for (name, major, minor) in Self.standard {
                 try step("make device", "/dev/\(name)") { () throws(SystemCallError) in
@@ -59,9 +85,26 @@ struct DeviceTable {
                     }
                 }
             }
-            for device in devices { try make(device) }
         }
+        for device in devices where makes(device) && Self.isInDev(device.path) { try make(device) }
         try link(in: directory)
+    }
+
+    /// Makes the nodes of the Spec that are elsewhere, when all that is mounted there is.
+    func makeElsewhere(_ devices: [Spec.Device]) throws(Failure) {
+        for node in nodes where !Self.isInDev(node.path) { try bind(node) }
+        for device in devices where makes(device) && !Self.isInDev(device.path) { try make(device) }
+    }
+
+    private func makes(_ device: Spec.Device) -> Bool { !bindsHostNodes || device.type == "p" }
+
+    private func bind(_ node: Node) throws(Failure) {
+        defer { node.tree.closeQuietly() }
+        let target = try mounts.openTarget(node.path, directory: false)
+        defer { target.closeQuietly() }
+        try step("bind device", node.path) { () throws(SystemCallError) in
+            try Mount.attach(node.tree, to: target, named: node.path)
+        }
     }
 
     private static func bind(_ name: String, in directory: FileDescriptor) throws(SystemCallError) {
@@ -72,42 +115,54 @@ struct DeviceTable {
         try Mount.attach(tree, to: target, named: "/dev/\(name)")
     }
 
+    /// - Note: config-linux.md, "Devices": something else that is there already is an error.
     private func make(_ device: Spec.Device) throws(Failure) {
-        let kind: mode_t =
-            switch device.type {
-            case "b": S_IFBLK
-            case "p": S_IFIFO
-            default: S_IFCHR
-            }
         let (parent, name) = split(device.path)
-        let number = apus_makedev(UInt32(clamping: device.major), UInt32(clamping: device.minor))
         let parentPath = parent.isEmpty ? "/" : parent
         let opened =
             parentPath == "/"
             ? mounts.root : try mounts.openTarget(parentPath, directory: true)
         defer { if parentPath != "/" { opened.closeQuietly() } }
+        let mode = mode_t((device.fileMode ?? 0o666) & 0o7777)
+        let isThere = try step("make device", device.path) { () throws(SystemCallError) in
+            try !Self.make(name, Self.kind(of: device) | mode, Self.number(of: device), in: opened)
+        }
+        if isThere { try checkExisting(device, name, in: opened) }
         try step("make device", device.path) { () throws(SystemCallError) in
-            try opened.remove(name)
-            try Self.make(name, kind | mode_t(device.fileMode ?? 0o666), number, in: opened)
             try check("chown", "'\(name)'") {
                 fchownat(opened.rawValue, name, device.uid ?? 0, device.gid ?? 0, AT_SYMLINK_NOFOLLOW)
             }
+            // What was there has a mode of its own; it is no symlink.
+            if isThere { try check("chmod", "'\(name)'") { fchmodat(opened.rawValue, name, mode, 0) } }
         }
     }
 
+    private func checkExisting(_ device: Spec.Device, _ name: String, in directory: FileDescriptor) throws(Failure) {
+        let status = try step("make device", device.path) { () throws(SystemCallError) in
+            try directory.status(of: name, flags: AT_SYMLINK_NOFOLLOW)
+        }
+        guard !Self.isNode(status, device) else { return }
+        throw Failure("make device", device.path, "the container has something else there")
+    }
+
     private func split(_ path: String) -> (parent: String, name: String) {
-        let slash = path.lastIndex(of: "/") ?? path.startIndex
-        return (String(path[..<slash]), String(path[path.index(after: slash)...]))
+        let scalars = path.unicodeScalars  // as in `MountTable.make`
+        let slash = scalars.lastIndex(of: "/") ?? scalars.startIndex
+        return (String(scalars[..<slash]), String(scalars[scalars.index(after: slash)...]))
     }
 
     /// The umask is 0 here, so the mode is what is asked.
+    ///
+    /// - Returns: Whether it was made: false when something is there already.
+    @discardableResult
     private static func make(
         _ name: String, _ mode: mode_t, _ number: dev_t, in directory: FileDescriptor
-    ) throws(SystemCallError) {
+    ) throws(SystemCallError) -> Bool {
         do throws(SystemCallError) {
             try check("mknod", "'\(name)'") { mknodat(directory.rawValue, name, mode, number) }
+            return true
         } catch  where error.errno == .fileExists {
-            return
+            return false
         }
     }
 

@@ -33,11 +33,30 @@ enum Execute {
         }
         if let (path, error) = failed { throw refusal(command, path, error) }
         if let denied { throw refusal(command, denied, .permissionDenied) }
-        if command.contains("/") {
-            throw Failure("exec", command, "no such file or directory", exitCode: 127)
-        }
+        throw notFound(command, environment)
+    }
+
+    private static func notFound(_ command: String, _ environment: [String]) -> Failure {
+        if command.contains("/") { return Failure("exec", command, "no such file or directory", exitCode: 127) }
         let path = searchPath(environment)
-        throw Failure("exec", command, "executable file not found in $PATH (\(path))", exitCode: 127)
+        return Failure("exec", command, "executable file not found in $PATH (\(path))", exitCode: 127)
+    }
+
+    /// Looks for the command without executing it.
+    ///
+    /// - Throws: As `run` for what is not there, or not executable for this user.
+    static func requireExecutable(_ arguments: [String], environment: [String]) throws(Failure) {
+        let command = arguments.first ?? ""
+        let found = candidates(for: command, environment).filter { access($0, F_OK) == 0 }
+        guard let first = found.first else { throw notFound(command, environment) }
+        guard found.contains(where: isExecutable) else { throw refusal(command, first, .permissionDenied) }
+    }
+
+    /// By the effective user: access(2) would ask for the real one.
+    private static func isExecutable(_ path: String) -> Bool {
+        var status = FileStatus()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
+            && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0
     }
 
     /// Ends this process successfully if there is a command that it could execute.
@@ -89,8 +108,10 @@ enum Execute {
 
     /// The program that a script's first line, or an ELF file's program header, names.
     private static func interpreter(of path: String) -> String? {
-        // `try?`: it only makes the message better
-        guard let file = try? FileDescriptor.workingDirectory.open(path, O_RDONLY | O_NONBLOCK) else { return nil }
+        let here = FileDescriptor.workingDirectory
+        guard let file = try? here.open(path, O_RDONLY | O_NONBLOCK) else {  // `try?`: it only makes the message better
+            return nil
+        }
         defer { file.closeQuietly() }
         var head = [UInt8](repeating: 0, count: 4096)
         let count = Glibc.read(file.rawValue, &head, head.count)
@@ -107,8 +128,13 @@ enum Execute {
     private static func withStrings(
         _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Void
     ) {
-        var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) } + [nil]
-        defer { for pointer in pointers { free(pointer) } }
-        pointers.withUnsafeMutableBufferPointer { body($0.baseAddress!) }
+        let pointers = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: strings.count + 1)
+        for (index, string) in strings.enumerated() { (pointers + index).initialize(to: strdup(string)) }
+        (pointers + strings.count).initialize(to: nil)
+        defer {
+            for index in strings.indices { free(pointers[index]) }
+            pointers.deallocate()
+        }
+        body(pointers)
     }
 }

@@ -7,11 +7,14 @@ import SystemPackage
 ///
 /// Root overlays `/` and each file system mounted below it. In a user namespace `/` carries mounts that may not be
 /// parted from it, so the root is put together there: a tmpfs with an overlay for each top-level directory without
-/// mounts, descent into those with some, and read-only binds for what no overlay takes.
+/// mounts, descent into those with some, and read-only binds for what no overlay takes. With mounts of mapped IDs, which
+/// come from outside without any below them, all is as for root.
 struct HostRoot {
     /// Holds an `upper` and a `work` for each piece.
     let layers: String
     let inUserNamespace: Bool
+    /// Mounts with mapped IDs, attached: that of `/` and those of the file systems below it that can be mapped.
+    var mapped: [MappedLayer] = []
 
     /// Fresh in every container, so nothing of the machine's is shown there.
     static let fresh: Set<String> = ["/proc", "/sys", "/dev", "/run", "/tmp"]
@@ -23,13 +26,14 @@ struct HostRoot {
         }
         defer { target.closeQuietly() }
         let mountPoints = try mountPoints()
+        let isAssembled = inUserNamespace && mapped.isEmpty
         let root =
-            inUserNamespace
+            isAssembled
             ? try step("mount root", "tmpfs") { () throws(SystemCallError) in
-                try Mount.make("tmpfs", options: [("mode", "755")], attributes: .noDevices)
+                try Mount.make("tmpfs", options: ["mode=755"], attributes: .noDevices)
             } : try overlay("/")
         try step("mount root", "/") { () throws(SystemCallError) in try Mount.attach(root, to: target, named: point) }
-        if inUserNamespace {
+        if isAssembled {
             try assemble("/", root, mountPoints)
         } else {
             for path in mountPoints { try showMount(path, root) }
@@ -38,7 +42,7 @@ struct HostRoot {
     }
 
     /// Every mount point outside the fresh directories, parents first.
-    private func mountPoints() throws(Failure) -> [String] {
+    func mountPoints() throws(Failure) -> [String] {
         let bytes = try step("read", "/proc/self/mountinfo") { () throws(SystemCallError) in
             try FileDescriptor.workingDirectory.contents(of: "/proc/self/mountinfo", limit: 16 << 20)
         }
@@ -70,7 +74,8 @@ struct HostRoot {
 
     /// An overlay on `path` with a layer of its own, named after the path.
     private func overlay(_ path: String) throws(Failure) -> FileDescriptor {
-        try Overlay(lower: path, layers: layers + Self.layerName(path), userAttributes: inUserNamespace).make()
+        try Overlay(lower: path, layers: layers + Self.layerName(path), userAttributes: inUserNamespace, mapped: mapped)
+            .make()
     }
 
     /// Escaped with its leading slash, so that no path can be taken for the root's own `upper` or `work`.

@@ -39,8 +39,15 @@ enum IDMaps {
     private static func line(_ map: Spec.IDMapping) -> String { "\(map.containerID) \(map.hostID) \(map.size)" }
 
     private static func writeDirectly(_ maps: [Spec.IDMapping], _ path: String) throws(Failure) {
-        try step("map user IDs", path) { () throws(SystemCallError) in
+        do throws(SystemCallError) {
             try FileDescriptor.workingDirectory.write(maps.map(line).joined(separator: "\n"), to: path)
+        } catch  where error.errno == .notPermitted {
+            throw Failure(
+                "--userns", "host IDs \(maps.map { "\($0.hostID)" }.joined(separator: ", "))",
+                "some do not exist in the user namespace around this",
+                remedy: "give IDs that are in /proc/self/uid_map and gid_map")
+        } catch {
+            throw Failure("map user IDs", path, error)
         }
     }
 

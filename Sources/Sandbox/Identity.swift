@@ -34,11 +34,31 @@ struct Identity {
     /// - Parameter mayChangeGroups: Whether this user namespace allows setgroups(2).
     func assume(mayChangeGroups: Bool) throws(Failure) {
         try step("change user", "\(uid):\(gid)", remedy: Self.unmapped) { () throws(SystemCallError) in
-            if mayChangeGroups { try check("setgroups") { apus_setgroups(groups.count, groups) } }
+            if mayChangeGroups { try setGroups() }
             try CurrentProcess.keepCapabilities()
             try check("setresgid", "\(gid)") { apus_setresgid(gid) }
             try check("setresuid", "\(uid)") { apus_setresuid(uid) }
         }
+    }
+
+    /// Where the caller's own user namespace forbids it, as it does in a container of a user without subordinate IDs, this
+    /// process keeps the groups that it has.
+    private func setGroups() throws(SystemCallError) {
+        do throws(SystemCallError) {
+            try check("setgroups") { apus_setgroups(groups.count, groups) }
+        } catch {
+            guard error.errno == .notPermitted, Self.isForbiddenToChangeGroups else { throw error }
+        }
+    }
+
+    /// The kernel's own word for it: a filter may forbid the call as well, and that must not go unnoticed.
+    private static var isForbiddenToChangeGroups: Bool {
+        let path = "/proc/self/setgroups"
+        var status = statfs()
+        guard statfs(path, &status) == 0, status.f_type == PROC_SUPER_MAGIC else { return false }
+        // `try?`: a rule that cannot be read forbids nothing, and the call's own error stays
+        let rule = try? FileDescriptor.workingDirectory.contents(of: path, limit: 16)
+        return rule?.starts(with: "deny".utf8) ?? false
     }
 
     private static let unmapped =

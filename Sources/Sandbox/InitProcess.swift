@@ -13,20 +13,24 @@ struct InitProcess {
     /// The other end, which is not init's: while init held it open, it could not see its supervisor go.
     let supervisorEnd: Channel
     let joined: JoinedNamespaces
+    let handed: HandedMounts
+    /// The supervisor's connection to who listens to the filter, which is not init's either.
+    let listener: SeccompListener.Connection?
 
     private var spec: Spec { sandbox.spec }
     private var linux: Spec.Linux? { sandbox.spec.linux }
-    private var ownsUserNamespace: Bool { linux?.namespaces?.contains { $0.type == .user } ?? false }
+    private var ownsUserNamespace: Bool { spec.has(.user) }
 
     /// Runs the container's command, or reports what failed. Never returns into the supervisor's code.
     func run() -> Never {
         do throws(Failure) {
             sandbox.supervisorLock?.closeQuietly()
             supervisorEnd.socket.closeQuietly()
-            try dieWithSupervisor()
+            listener?.close()
+            if !sandbox.engine.outlivesMaker { try dieWithSupervisor() }
             try start()
         } catch {
-            try? channel.send(.failed(error))  // `try?`: a supervisor that is gone has nobody to tell
+            StartGate.report(error, over: channel)
             CurrentProcess.exitNow(1)
         }
     }
@@ -36,28 +40,39 @@ struct InitProcess {
         try joinCgroup()
         try mapIDs()
         try joined.joinRemaining()
+        try TimeOffsets.apply(linux?.timeOffsets)
+        let handed = try handed.takingShared(spec.mounts ?? [])
         try isolateMounts()
         // What comes from the host is taken hold of while its paths and this user's rights to them are still there.
-        let sources = try openSources()
+        let sources = try openSources(handed)
         let mayChangeGroups = self.mayChangeGroups
         try becomeNamespaceRoot(mayChangeGroups: mayChangeGroups)
         try adjustOOMScore()
-        let root = try sandbox.root.mount(at: sandbox.mountPoint, inUserNamespace: ownsUserNamespace)
+        let root = try sandbox.root.mount(
+            at: sandbox.mountPoint, inUserNamespace: ownsUserNamespace, layers: handed.layers,
+            allowsDevices: sandbox.rootHoldsDevices)
         var mounts = MountTable(root: root, inUserNamespace: ownsUserNamespace)
-        mounts.note = { try? channel.send(.note($0)) }  // `try?`: a supervisor that is gone has nobody to tell
+        if let label = linux?.mountLabel { mounts.label = label }
+        mounts.note = { [channel] text in
+            try? channel.send(.note(text))  // `try?`: a supervisor that is gone has nobody to tell
+        }
         try mount(sources, in: mounts)
         try nameHost()
         try writeSysctls(root)
         try bringUpLoopback()
         try mounts.makeReadOnly(linux?.readonlyPaths ?? [])
         try mounts.mask(linux?.maskedPaths ?? [])
+        try receiveNetDevices()
+        if let hooks = spec.hooks { try runHooks(hooks) }
         try enter(root)
         try makeWorkingDirectory()
         try CommandStart(
             process: spec.process ?? Spec.Process(cwd: "/"), seccomp: sandbox.seccomp, streams: sandbox.streams,
-            channel: channel, personality: linux?.personality, groupNames: spec.groupNames,
-            usesInit: sandbox.usesInit, diesWithParent: true,
-            mayChangeGroups: mayChangeGroups, rehearses: sandbox.rehearses
+            channel: channel, personality: linux?.personality, memoryPolicy: linux?.memoryPolicy,
+            groupNames: spec.groupNames,
+            usesInit: sandbox.usesInit, diesWithParent: !sandbox.engine.outlivesMaker,
+            mayChangeGroups: mayChangeGroups, rehearses: sandbox.rehearses, engine: sandbox.engine,
+            startHooks: spec.hooks?.startContainer
         ).run()
     }
 
@@ -77,16 +92,14 @@ struct InitProcess {
             try step("join cgroup", "") { () throws(SystemCallError) in try file.writeFully("0".utf8) }
             file.closeQuietly()
         }
-        if linux?.namespaces?.contains(where: { $0.type == .cgroup && $0.path == nil }) ?? false {
+        if spec.makes(.cgroup) {
             // Only now: the namespace's root is the cgroup that this process is in.
             try step("unshare", "cgroup namespace") { () throws(SystemCallError) in try CurrentProcess.unshare(.cgroup)
             }
         }
     }
 
-    private var makesUserNamespace: Bool {
-        linux?.namespaces?.contains { $0.type == .user && $0.path == nil } ?? false
-    }
+    private var makesUserNamespace: Bool { spec.makes(.user) }
 
     /// A single mapping is the caller's own ID, for which the kernel wants setgroups(2) denied.
     private var mapsOwnIDsAlone: Bool {
@@ -100,8 +113,8 @@ struct InitProcess {
     private var mayChangeGroups: Bool {
         guard ownsUserNamespace else { return true }
         if mapsOwnIDsAlone { return false }
-        // `try?`: without the file there is no such rule
-        let rule = try? FileDescriptor.workingDirectory.contents(of: "/proc/self/setgroups", limit: 16)
+        // Without the file there is no such rule.
+        let rule = FileDescriptor.contentsIfReadable(of: "/proc/self/setgroups", limit: 16)
         return !(rule?.starts(with: "deny".utf8) ?? false)
     }
 
@@ -115,15 +128,13 @@ struct InitProcess {
         guard case .proceed = answer else { CurrentProcess.exitNow(1) }  // the supervisor failed, and says so itself
     }
 
-    /// Keeps mounts made here from the host, and the host's from here unless a mount asks for them.
+    /// Keeps mounts made here from the host, and the host's from here unless the root asks for them.
     private func isolateMounts() throws(Failure) {
-        let wantsHostMounts =
-            spec.mounts?.contains {
-                $0.options?.contains { ["rslave", "slave", "rshared", "shared"].contains($0) } ?? false
-            }
-            ?? false
+        // A mount namespace of somebody else stays as it is: this is not its only user.
+        guard !joined.includesMounts else { return }
+        let receives = linux?.rootfsPropagation.flatMap { Propagation.reading($0)?.propagation } == .slave
         try step("mount", "/") { () throws(SystemCallError) in
-            try Mount.setPropagationOfAll(wantsHostMounts ? .slave : .private)
+            try Mount.setPropagationOfAll(receives ? .slave : .private)
         }
     }
 
@@ -133,9 +144,11 @@ struct InitProcess {
         let devices: [DeviceTable.Node]
     }
 
-    private func openSources() throws(Failure) -> Sources {
+    private func openSources(_ handed: HandedMounts) throws(Failure) -> Sources {
         var mounts: [MountTable.Source] = []
-        for mount in spec.mounts ?? [] { mounts.append(try MountTable.openSource(mount)) }
+        for (index, mount) in (spec.mounts ?? []).enumerated() {
+            mounts.append(try handed.source(of: mount, at: index))
+        }
         let showsCgroups = spec.mounts?.contains { Self.isCgroup($0) } ?? false
         return Sources(
             mounts: mounts, cgroups: showsCgroups ? try CgroupView.open(sandbox.cgroup.views) : [],
@@ -161,24 +174,34 @@ struct InitProcess {
 
     private func adjustOOMScore() throws(Failure) {
         guard let score = spec.process?.oomScoreAdj else { return }
-        try step("set --oom-score-adj", "\(score)", remedy: "a lower value than the caller's needs CAP_SYS_RESOURCE") {
+        try step("set OOM score", "\(score)", remedy: "a lower value than the caller's needs CAP_SYS_RESOURCE") {
             () throws(SystemCallError) in
             try FileDescriptor.workingDirectory.write("\(score)", to: "/proc/self/oom_score_adj")
         }
     }
 
     private func mount(_ sources: Sources, in table: MountTable) throws(Failure) {
-        let devices = DeviceTable(mounts: table, bindsHostNodes: ownsUserNamespace)
+        let devices = DeviceTable(mounts: table, bindsHostNodes: ownsUserNamespace, nodes: sources.devices)
+        var hasDevices = false
+        // Joined as late as possible, since it is in the making meanwhile; a sysfs shows the one it is mounted from.
+        var network = sandbox.network
         for (mount, source) in zip(spec.mounts ?? [], sources.mounts) {
+            if mount.type == "sysfs", let receiver = network.take() { try joinNetwork(receiver) }
             if Self.isCgroup(mount) {
-                if !sources.cgroups.isEmpty { try table.performCgroupView(mount, views: sources.cgroups) }
+                if !sources.cgroups.isEmpty {
+                    try table.performCgroupView(mount, source.options, views: sources.cgroups)
+                }
             } else {
                 try table.perform(mount, source: source)
             }
-            if mount.destination == "/dev" && !source.isBind {
-                try devices.populate(linux?.devices ?? [], hostNodes: sources.devices)
+            if mount.destination == "/dev" {
+                if !source.isBind { try devices.populate(linux?.devices ?? []) }
+                hasDevices = true
             }
         }
+        if !hasDevices { try devices.populate(linux?.devices ?? []) }
+        try devices.makeElsewhere(linux?.devices ?? [])
+        if let network { try joinNetwork(network) }
     }
 
     private func nameHost() throws(Failure) {
@@ -196,25 +219,61 @@ struct InitProcess {
 
     private func writeSysctls(_ root: FileDescriptor) throws(Failure) {
         for (key, value) in linux?.sysctl ?? [:] {
-            let name = key.split(separator: ".").joined(separator: "/")
-            try step("set --sysctl", "\(key)=\(value)") { () throws(SystemCallError) in
-                let file = try root.open(inRoot: "/proc/sys/\(name)", O_WRONLY)
-                defer { file.closeQuietly() }
-                try file.writeFully(value.utf8)
+            try step("set sysctl", "\(key)=\(value)") { () throws(SystemCallError) in
+                try KernelParameter(key).write(value, root: root)
             }
         }
     }
 
+    private func joinNetwork(_ receiver: FileDescriptor) throws(Failure) {
+        try step("join", "network namespace") { () throws(SystemCallError) in
+            try NetworkPreparation.join(from: receiver)
+        }
+    }
+
+    /// The supervisor alone is where the devices are.
+    private func receiveNetDevices() throws(Failure) {
+        guard spec.movesNetDevices else { return }
+        let answer = try step("move network devices", "its supervisor") { () throws(SystemCallError) in
+            try channel.send(.netDevices)
+            return try channel.receive()
+        }
+        guard case .proceed = answer else { CurrentProcess.exitNow(1) }  // the supervisor failed, and says so itself
+    }
+
     private func bringUpLoopback() throws(Failure) {
-        guard linux?.namespaces?.contains(where: { $0.type == .network && $0.path == nil }) ?? false else { return }
+        guard sandbox.network == nil, spec.makes(.network) else { return }
         try step("bring up", "loopback") { () throws(SystemCallError) in try Loopback.bringUp() }
+    }
+
+    /// Those that see the host's files still: outside of the namespaces by the supervisor, then inside.
+    private func runHooks(_ hooks: Spec.Hooks) throws(Failure) {
+        if hooks.prestart?.isEmpty == false || hooks.createRuntime?.isEmpty == false {
+            try step("run hooks", "its supervisor") { () throws(SystemCallError) in try channel.send(.hooks) }
+            let answer = try step("run hooks", "its supervisor") { () throws(SystemCallError) in try channel.receive() }
+            guard case .proceed = answer else { CurrentProcess.exitNow(1) }  // it failed, and says so itself
+        }
+        guard var state = sandbox.engine.state else { return }
+        state.pid = getpid()
+        try HookPoint.createContainer.run(hooks.createContainer, state, environment: spec.process?.env ?? [])
     }
 
     private func enter(_ root: FileDescriptor) throws(Failure) {
         try step("pivot", "into the container's root") { () throws(SystemCallError) in
             if spec.root?.readonly ?? false { try Mount.setAttributes(of: root, named: "/", set: .readOnly) }
             try check("fchdir") { fchdir(root.rawValue) }
-            try Mount.pivotToWorkingDirectory()
+            if joined.includesMounts {
+                // The others in that mount namespace keep their root.
+                try Mount.changeRootToWorkingDirectory()
+            } else if sandbox.engine.pivots {
+                try Mount.pivotToWorkingDirectory()
+            } else {
+                try Mount.moveWorkingDirectoryToRoot()
+            }
+            // Only now: pivot_root refuses shared mounts, and what cannot be bound cannot be masked.
+            if let name = linux?.rootfsPropagation, let (propagation, isRecursive) = Propagation.reading(name) {
+                try Mount.setAttributes(of: root, named: "/", propagation: propagation, recursive: isRecursive)
+            }
         }
         root.closeQuietly()
     }

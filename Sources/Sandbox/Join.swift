@@ -17,6 +17,10 @@ public struct Join: Sendable {
     public var cgroup: CgroupPlacement
     /// Whether the kernel kills the command when its caller ends.
     public var diesWithParent: Bool
+    /// Who gets the descriptor of a filter that asks; needed with one.
+    public var seccompListener: SeccompListener?
+    /// What an engine asks for.
+    public var engine = EngineOptions()
 
     public init(
         process: Spec.Process, spec: Spec, seccomp: BPFProgram?, streams: StandardStreams, cgroup: CgroupPlacement,
@@ -43,29 +47,71 @@ public struct Join: Sendable {
             defer { cgroupNamespace?.closeQuietly() }
             let processList = try openProcessList()
             defer { processList?.closeQuietly() }
+            // While its path can be reached.
+            let listener = try SeccompListener.connect(seccompListener, for: seccomp)
+            try Spec.CPUAffinity.apply(self.process.execCPUAffinity?.initial)
+            let root = try openRoot(of: initProcess)
+            defer { root?.closeQuietly() }
             // The container's processes must not look into this one, which holds descriptors of the host.
             try step("exec", "process") { () throws(SystemCallError) in try CurrentProcess.setDumpable(false) }
             try step("join", "the container's namespaces") { () throws(SystemCallError) in
                 try CurrentProcess.join(namespaces.subtracting(.cgroup), of: initProcess.pidfd)
             }
+            if let root { try enter(root) }
             try becomeNamespaceRoot()
-            var joinFiles = cgroup.joinFiles
-            var process: ProcessHandle?
-            do throws(SystemCallError) {
-                process = try Clone.clone(cgroup: cgroup.target)
-            } catch {
-                guard error.errno == .permissionDenied, let processList else {
-                    throw Failure("clone", "into the container", error)
-                }
-                joinFiles = [processList]
-                process = try step("clone", "into the container") { () throws(SystemCallError) in try Clone.clone() }
+            let process = try clone(processList) { joinFiles in
+                listener?.close()
+                runCommand(theirs, closing: ours, joinFiles, cgroupNamespace)
             }
-            guard let process else { runCommand(theirs, closing: ours, joinFiles, cgroupNamespace) }
-            return Launch(process: process, channel: ours, mappings: ([], []))
+            return Launch(process: process, channel: ours, mappings: ([], []), listener: listener)
         } catch {
             ours.socket.closeQuietly()
             throw error
         }
+    }
+
+    /// Clones the command's process.
+    ///
+    /// - Parameter processList: What it joins the cgroup by where the kernel refuses to clone into that.
+    private func clone(
+        _ processList: FileDescriptor?, _ body: @escaping (_ joinFiles: [FileDescriptor]) -> Never
+    ) throws(Failure) -> ProcessHandle {
+        do throws(SystemCallError) {
+            let joinFiles = cgroup.joinFiles
+            return try cloneOnce(into: cgroup.target) { body(joinFiles) }
+        } catch {
+            guard error.errno == .permissionDenied, let processList else {
+                throw Failure("clone", "into the container", error)
+            }
+            return try step("clone", "into the container") { () throws(SystemCallError) in
+                try cloneOnce(into: nil) { body([processList]) }
+            }
+        }
+    }
+
+    /// Init's root where its mount namespace is one that it has joined itself: that has another root, for those who were
+    /// there before.
+    private func openRoot(of initProcess: ProcessHandle) throws(Failure) -> FileDescriptor? {
+        guard namespaces.contains(.mount), !spec.makes(.mount) else { return nil }
+        return try step("exec", "root") { () throws(SystemCallError) in
+            try FileDescriptor.workingDirectory.open("/proc/\(initProcess.pid)/root", O_PATH | O_DIRECTORY)
+        }
+    }
+
+    private func enter(_ root: FileDescriptor) throws(Failure) {
+        try step("exec", "root") { () throws(SystemCallError) in
+            try check("fchdir") { fchdir(root.rawValue) }
+            try Mount.changeRootToWorkingDirectory()
+        }
+    }
+
+    /// In memory of its own only where this process has something to do until the command runs.
+    private func cloneOnce(
+        into cgroup: FileDescriptor?, _ body: @escaping () -> Never
+    ) throws(SystemCallError) -> ProcessHandle {
+        guard seccompListener != nil else { return try Clone.cloneSharingMemory(into: [], cgroup: cgroup, body) }
+        guard let process = try Clone.clone(cgroup: cgroup) else { body() }
+        return process
     }
 
     /// All but time: the container's init has none of its own unless the Spec says so.
@@ -96,8 +142,8 @@ public struct Join: Sendable {
     private var ownsUserNamespace: Bool { namespaces.contains(.user) }
 
     private var mayChangeGroups: Bool {
-        // `try?`: an unreadable file means no user namespace that denies it
-        let bytes = try? FileDescriptor.workingDirectory.contents(of: "/proc/self/setgroups", limit: 64)
+        // An unreadable file means no user namespace that denies it.
+        let bytes = FileDescriptor.contentsIfReadable(of: "/proc/self/setgroups", limit: 64)
         return !(bytes ?? []).starts(with: "deny".utf8)
     }
 
@@ -117,6 +163,7 @@ public struct Join: Sendable {
             for file in joinFiles {
                 try step("join cgroup", "") { () throws(SystemCallError) in try file.writeFully("0".utf8) }
             }
+            try Spec.CPUAffinity.apply(process.execCPUAffinity?.final)
             if let cgroupNamespace {
                 try step("join", "the container's cgroup namespace") { () throws(SystemCallError) in
                     try CurrentProcess.join(.cgroup, file: cgroupNamespace, named: "cgroup")
@@ -124,9 +171,10 @@ public struct Join: Sendable {
             }
             try CommandStart(
                 process: process, seccomp: seccomp, streams: streams, channel: channel,
-                personality: spec.linux?.personality, groupNames: spec.groupNames,
+                personality: spec.linux?.personality, memoryPolicy: spec.linux?.memoryPolicy,
+                groupNames: spec.groupNames,
                 usesInit: false,
-                diesWithParent: diesWithParent, mayChangeGroups: mayChangeGroups
+                diesWithParent: diesWithParent, mayChangeGroups: mayChangeGroups, engine: engine
             ).run()
         } catch {
             try? channel.send(.failed(error))  // `try?`: a supervisor that is gone has nobody to tell

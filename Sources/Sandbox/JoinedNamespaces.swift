@@ -60,6 +60,9 @@ struct JoinedNamespaces: Sendable {
         files.contains { $0.precedesClone }
     }
 
+    /// Whether the mount namespace is one that others live in.
+    var includesMounts: Bool { files.contains { $0.kind == .mount } }
+
     /// Joins those that init joins by itself.
     func joinRemaining() throws(Failure) {
         for file in files where !file.precedesClone { try join(file) }
@@ -86,7 +89,7 @@ struct JoinedNamespaces: Sendable {
             _ = try between.reap()
             return String(decoding: bytes, as: UTF8.self)
         }
-        guard let pid = pid_t(report) else { throw Failure("join namespace", "", report) }
+        guard let pid = pid_t(report) else { throw Failure("", "", report) }
         let handle = try step("clone", "init") { () throws(SystemCallError) in try ProcessHandle.open(pid) }
         guard let handle else { throw Failure("start container", "its init", "ended at once") }
         return handle
@@ -100,7 +103,10 @@ struct JoinedNamespaces: Sendable {
             let pid = try step("clone", "into namespaces") { () throws(SystemCallError) in
                 try Clone.cloneSibling(into: namespaces, cgroup: cgroup)
             }
-            guard let pid else { initProcess() }
+            guard let pid else {
+                report.closeQuietly()  // init may wait for long, and the reader reads to the end
+                initProcess()
+            }
             try? report.writeFully("\(pid)".utf8)  // `try?`: the reader sees a missing number as the failure
         } catch {
             try? report.writeFully("\(error)".utf8)  // `try?`: as above

@@ -19,18 +19,12 @@ public struct MountOptions: Sendable, Equatable {
     public var isBind = false
     /// Whether the mounts below the source come along.
     public var isRecursiveBind = false
+    /// Whether a mount that is there already changes, rather than a new one being made.
+    public var isRemount = false
     /// Copies what the root has at the target into the new tmpfs.
     public var copiesUp = false
-    /// What is left: the file system's own options.
-    public var data: [(key: String, value: String?)] = []
-
-    public static func == (one: Self, other: Self) -> Bool {
-        one.set == other.set && one.clear == other.clear && one.recursiveSet == other.recursiveSet
-            && one.recursiveClear == other.recursiveClear && one.propagation == other.propagation
-            && one.propagationIsRecursive == other.propagationIsRecursive && one.isBind == other.isBind
-            && one.isRecursiveBind == other.isRecursiveBind && one.copiesUp == other.copiesUp
-            && one.data.elementsEqual(other.data) { $0 == $1 }
-    }
+    /// What is left: the file system's own options, `key=value` or a flag.
+    public var data: [String] = []
 
     /// Sorts `options`; later ones win.
     public init(_ options: [String]) {
@@ -42,10 +36,12 @@ public struct MountOptions: Sendable, Equatable {
         switch option {
         case "bind": isBind = true
         case "rbind": (isBind, isRecursiveBind) = (true, true)
+        case "remount": isRemount = true
         case "tmpcopyup": copiesUp = true
         case "notmpcopyup": copiesUp = false
-        case "defaults", "async", "sync", "dirsync", "loud", "silent", "iversion", "noiversion", "mand", "nomand":
-            break  // the defaults of every file system that a container mounts
+        case "idmap", "ridmap": break  // carried out before the clone
+        case "defaults", "async", "loud", "silent", "iversion", "noiversion", "mand", "nomand", "nolazytime":
+            break  // the defaults of every file system, or nothing that a kernel with fsopen(2) still looks at
         default:
             if let (set, clear) = Self.attributes(of: option) {
                 take(set: set, clear: clear, recursive: false)
@@ -53,10 +49,8 @@ public struct MountOptions: Sendable, Equatable {
                 let (set, clear) = Self.attributes(of: String(option.dropFirst()))
             {
                 take(set: set, clear: clear, recursive: true)
-            } else if let equals = option.utf8.firstIndex(of: UInt8(ascii: "=")) {
-                data.append((String(option[..<equals]), String(option[option.utf8.index(after: equals)...])))
             } else {
-                data.append((option, nil))
+                data.append(option)
             }
         }
     }
@@ -76,14 +70,8 @@ public struct MountOptions: Sendable, Equatable {
     }
 
     private mutating func takePropagation(_ option: String) -> Bool {
-        let (name, recursive) = option.first == "r" ? (String(option.dropFirst()), true) : (option, false)
-        switch name {
-        case "private": propagation = .private
-        case "slave": propagation = .slave
-        case "shared": propagation = .shared
-        case "unbindable": propagation = .unbindable
-        default: return false
-        }
+        guard let (propagation, recursive) = Propagation.reading(option) else { return false }
+        self.propagation = propagation
         propagationIsRecursive = recursive
         return true
     }
@@ -108,6 +96,25 @@ public struct MountOptions: Sendable, Equatable {
         case "noatime": (.noAccessTimes, .accessTimeMask)
         case "strictatime": (.strictAccessTimes, .accessTimeMask)
         case "atime", "nostrictatime": ([], .accessTimeMask)
+        default: nil
+        }
+    }
+}
+
+extension Propagation {
+    /// Reads `private`, `slave`, `shared` or `unbindable`, and with an `r` before it for all mounts below as well.
+    ///
+    /// - Returns: `nil` for any other word.
+    static func reading(_ word: String) -> (propagation: Propagation, isRecursive: Bool)? {
+        switch word {
+        case "private": (.private, false)
+        case "rprivate": (.private, true)
+        case "slave": (.slave, false)
+        case "rslave": (.slave, true)
+        case "shared": (.shared, false)
+        case "rshared": (.shared, true)
+        case "unbindable": (.unbindable, false)
+        case "runbindable": (.unbindable, true)
         default: nil
         }
     }

@@ -10,6 +10,8 @@ struct MountTable {
     let root: FileDescriptor
     /// Whether this is a user namespace below the initial one, where less may be mounted.
     let inUserNamespace: Bool
+    /// The SELinux label of what is mounted newly; empty for none.
+    var label = ""
     /// Takes what the user should know of how something was mounted.
     var note: (String) -> Void = { _ in }
 
@@ -18,22 +20,24 @@ struct MountTable {
         /// Detached; -1 for a mount that is a file system of its own, which is made later.
         let mount: FileDescriptor
         let isDirectory: Bool
-
-        static let none = Source(mount: FileDescriptor(rawValue: -1), isDirectory: true)
+        let options: MountOptions
 
         var isBind: Bool { mount.rawValue >= 0 }
     }
 
     /// Takes hold of what a bind mount shows, before the identity changes.
     ///
-    /// - Returns: `.none` for a file system of its own.
     static func openSource(_ mount: Spec.Mount) throws(Failure) -> Source {
         let options = MountOptions(mount.options ?? [])
-        guard options.isBind || mount.type == "bind" else { return .none }
+        guard options.isBind || mount.type == "bind", !options.isRemount else {
+            return Source(mount: FileDescriptor(rawValue: -1), isDirectory: true, options: options)
+        }
         let path = mount.source ?? ""
         return try step("mount", path) { () throws(SystemCallError) in
             let isDirectory = try FileDescriptor.workingDirectory.status(of: path).st_mode & S_IFMT == S_IFDIR
-            return Source(mount: try cloneTree(path, recursive: options.isRecursiveBind), isDirectory: isDirectory)
+            return Source(
+                mount: try cloneTree(path, recursive: options.isRecursiveBind), isDirectory: isDirectory,
+                options: options)
         }
     }
 
@@ -48,16 +52,20 @@ struct MountTable {
 
     /// Puts one mount of the Spec in place.
     func perform(_ mount: Spec.Mount, source: Source) throws(Failure) {
-        let options = MountOptions(mount.options ?? [])
+        let options = source.options
         if source.isBind {
             defer { source.mount.closeQuietly() }
             try attach(source.mount, to: mount.destination, directory: source.isDirectory)
             try apply(options, to: source.mount, named: mount.destination)
             return
         }
+        if options.isRemount { return try remount(mount, options) }
+        if options.data.contains(where: { $0.utf8.count > Mount.optionLimit }) {
+            return try attachFilesystem(mount, options)
+        }
         let made = try makeFilesystem(mount, options)
         defer { made.closeQuietly() }
-        if options.copiesUp { try copyUp(from: mount.destination, to: made) }
+        if options.copiesUp { try copyUp(from: mount.destination, to: made, options.set) }
         try attach(made, to: mount.destination, directory: true)
         try applyPropagation(options, to: made, named: mount.destination)
     }
@@ -65,14 +73,69 @@ struct MountTable {
     private func makeFilesystem(_ mount: Spec.Mount, _ options: MountOptions) throws(Failure) -> FileDescriptor {
         let type = mount.type ?? "none"
         do throws(SystemCallError) {
-            return try Mount.make(type, options: options.data, attributes: options.set)
+            // What is copied up must be written first.
+            let attributes = options.copiesUp ? options.set.subtracting(.readOnly) : options.set
+            return try Mount.make(type, options: filesystemOptions(mount, options), attributes: attributes)
+        } catch  where type == "devpts" && error.errno == .invalidArgument && Self.namesGroup(mount) {
+            // A group that has no ID in this user namespace: the terminals then belong to that of whoever opens one.
+            var mount = mount
+            mount.options?.removeAll { $0.hasPrefix("gid=") }
+            return try makeFilesystem(mount, MountOptions(mount.options ?? []))
         } catch  where inUserNamespace && error.errno == .notPermitted || error.errno == .resourceBusy {
             if let substitute = try hostSubstitute(for: type, options) { return substitute }
             throw Failure(
                 type == "proc" ? Self.procfsRefusal : "mount", mount.destination, error, remedy: Self.remedy(for: type))
         } catch {
-            throw Failure("mount", mount.destination, error)
+            // With the option, and the file system's own words.
+            throw Failure("mount", mount.destination, "\(error)")
         }
+    }
+
+    /// What the file system itself is told: its own options, its device, its label.
+    private func filesystemOptions(_ mount: Spec.Mount, _ options: MountOptions) -> [String] {
+        var data = options.data
+        // Those without a device have a name for it, which programs look for in the list of mounts.
+        if let source = mount.source, !source.isEmpty { data.append("source=\(source)") }
+        switch mount.type {
+        case "proc", "sysfs", "cgroup", "cgroup2": return data
+        case "tmpfs", "devpts", "mqueue": return label.isEmpty ? data : data + ["context=\(label)"]
+        default:
+            // A device that cannot be written to is only taken by a file system that will not.
+            if options.set.contains(.readOnly) { data.append("ro") }
+            if !label.isEmpty { data.append("context=\(label)") }
+            return data
+        }
+    }
+
+    /// Mounts a file system with options that fsconfig(2) does not take: an overlay of many directories.
+    private func attachFilesystem(_ mount: Spec.Mount, _ options: MountOptions) throws(Failure) {
+        let target = try openTarget(mount.destination, directory: true)
+        defer { target.closeQuietly() }
+        try step("mount", mount.destination) { () throws(SystemCallError) in
+            try Mount.attachNew(
+                mount.type ?? "none", source: mount.source ?? "none", options: options.data, to: target,
+                named: mount.destination)
+        }
+        let made = try openTarget(mount.destination, directory: true)
+        defer { made.closeQuietly() }
+        try apply(options, to: made, named: mount.destination)
+    }
+
+    /// Changes a mount that an earlier one of the Spec, or the root, has made.
+    private func remount(_ mount: Spec.Mount, _ options: MountOptions) throws(Failure) {
+        let path = mount.destination
+        let there = try step("remount", path) { () throws(SystemCallError) in try root.open(inRoot: path, O_PATH) }
+        defer { there.closeQuietly() }
+        if !options.data.isEmpty {
+            try step("remount", path) { () throws(SystemCallError) in
+                try Mount.reconfigure(there, named: path, options: options.data)
+            }
+        }
+        try apply(options, to: there, named: path)
+    }
+
+    private static func namesGroup(_ mount: Spec.Mount) -> Bool {
+        mount.options?.contains { $0.hasPrefix("gid=") } ?? false
     }
 
     /// What stands in for a file system that this user namespace may not mount.
@@ -84,8 +147,8 @@ struct MountTable {
         case "sysfs": path = "/sys"
         case "mqueue": path = "/dev/mqueue"
         case "proc":
-            // `try?`: the caller reports why the full procfs was refused
-            let processes = try? Mount.make("proc", options: [("subset", "pid")], attributes: options.set)
+            // `try?`: the caller reports why the full procfs was refused.
+            let processes = try? Mount.make("proc", options: ["subset=pid"], attributes: options.set)
             if processes != nil { note("a full /proc is refused here: the container sees only its processes in it") }
             return processes
         default: return nil
@@ -108,13 +171,14 @@ struct MountTable {
     /// Shows the container its own part of the cgroup tree at `mount.destination`.
     ///
     /// - Parameter views: On v2 one directory without a name; on v1 one for each hierarchy, by its name.
-    func performCgroupView(_ mount: Spec.Mount, views: [CgroupView]) throws(Failure) {
-        let options = MountOptions(mount.options ?? [])
+    func performCgroupView(
+        _ mount: Spec.Mount, _ options: MountOptions, views: [CgroupView]
+    ) throws(Failure) {
         if let unified = views.first, unified.name.isEmpty {
             return try attachView(unified, at: mount.destination, options)
         }
         let tmpfs = try step("mount", mount.destination) { () throws(SystemCallError) in
-            try Mount.make("tmpfs", options: [("mode", "755")], attributes: options.set.subtracting(.readOnly))
+            try Mount.make("tmpfs", options: ["mode=755"], attributes: options.set.subtracting(.readOnly))
         }
         defer { tmpfs.closeQuietly() }
         try attach(tmpfs, to: mount.destination, directory: true)
@@ -168,12 +232,19 @@ struct MountTable {
         }
     }
 
-    /// Copies the directory that is at `path` in the root into a new tmpfs.
-    private func copyUp(from path: String, to tmpfs: FileDescriptor) throws(Failure) {
+    /// Copies the directory that is at `path` in the root into a new tmpfs, and gives that its attributes.
+    private func copyUp(
+        from path: String, to tmpfs: FileDescriptor, _ attributes: MountAttributes
+    ) throws(Failure) {
         try step("copy up", path) { () throws(SystemCallError) in
-            guard let directory = try existing(path, O_RDONLY | O_DIRECTORY) else { return }
-            defer { directory.closeQuietly() }
-            try TreeCopy.copy(contentsOf: directory, to: tmpfs)
+            if let directory = try existing(path, O_RDONLY | O_DIRECTORY) {
+                defer { directory.closeQuietly() }
+                // A mount's own descriptor is one for paths only.
+                let target = try tmpfs.open(".", O_RDONLY | O_DIRECTORY)
+                defer { target.closeQuietly() }
+                try TreeCopy.copy(contentsOf: directory, to: target)
+            }
+            if attributes.contains(.readOnly) { try Mount.setAttributes(of: tmpfs, named: path, set: .readOnly) }
         }
     }
 
@@ -211,26 +282,78 @@ struct MountTable {
         }
     }
 
-    /// Makes `path` beneath the root, component by component, each beneath the descriptor of the one before.
+    /// Makes `path` beneath the root, with what is missing above it.
     private func make(_ path: String, directory: Bool) throws(SystemCallError) -> FileDescriptor {
-        let names = path.split(separator: "/").map(String.init)
-        var walked = ""
-        for (index, name) in names.enumerated() {
-            let parentPath = walked.isEmpty ? "/" : walked
-            walked += "/" + name
-            if let next = try existing(walked, O_PATH) {
-                next.closeQuietly()
-                continue
-            }
-            let parent = try root.open(inRoot: parentPath, O_PATH | O_DIRECTORY)
+        let (parentPath, name) = Self.split(path)
+        // The usual case: only the last one is missing.
+        if !name.isEmpty, let parent = try existing(parentPath, O_PATH | O_DIRECTORY) {
             defer { parent.closeQuietly() }
-            if index < names.count - 1 || directory {
-                try parent.makeDirectory(name)
-            } else {
-                let file = try parent.open(name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, mode: 0o644)
-                file.closeQuietly()
+            if try Self.make(name, in: parent, directory: directory) {
+                return try parent.open(name, O_PATH | O_NOFOLLOW)
             }
         }
-        return try root.open(inRoot: path, O_PATH)
+        return try makeEach(path, directory: directory)
+    }
+
+    /// Makes `path` component by component, each beneath the descriptor of the one before.
+    ///
+    /// A symlink to nowhere is followed: what it leads to is made, beneath the root as well.
+    private func makeEach(_ path: String, directory: Bool) throws(SystemCallError) -> FileDescriptor {
+        var rest = Self.names(in: path)
+        var walked = ""
+        var links = 0
+        while let name = rest.popFirst() {
+            let next = "\(walked)/\(name)"
+            if let found = try existing(next, O_PATH) {
+                found.closeQuietly()
+                walked = next
+                continue
+            }
+            let parent = try root.open(inRoot: walked.isEmpty ? "/" : walked, O_PATH | O_DIRECTORY)
+            defer { parent.closeQuietly() }
+            if let target = parent.linkTarget(of: name) {
+                links += 1
+                guard links <= Self.mostLinks else {
+                    throw SystemCallError("open", "'\(path)'", .tooManySymbolicLinkLevels)
+                }
+                if target.utf8.first == UInt8(ascii: "/") { walked = "" }
+                rest = Self.names(in: target) + rest
+                continue
+            }
+            try Self.make(name, in: parent, directory: directory || !rest.isEmpty)
+            walked = next
+        }
+        return try root.open(inRoot: walked, O_PATH)
+    }
+
+    /// As many symlinks as the kernel follows in one path.
+    ///
+    /// - Note: path_resolution(7).
+    private static let mostLinks = 40
+
+    /// Parted by bytes, as the kernel does: "/" and a combining accent behind it are one character of Swift's.
+    private static func names(in path: String) -> ArraySlice<String> {
+        path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }[...]
+    }
+
+    /// The last name of `path`, empty behind a slash, and what it is in.
+    private static func split(_ path: String) -> (parent: String, name: String) {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return ("/", path) }
+        let name = String(Substring(path.utf8[path.utf8.index(after: slash)...]))
+        return (slash == path.startIndex ? "/" : String(Substring(path.utf8[..<slash])), name)
+    }
+
+    /// - Returns: Whether it was made now.
+    @discardableResult
+    private static func make(
+        _ name: String, in parent: FileDescriptor, directory: Bool
+    ) throws(SystemCallError) -> Bool {
+        if directory { return try parent.makeDirectory(name) }
+        do {
+            try parent.open(name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, mode: 0o644).closeQuietly()
+            return true
+        } catch  where error.errno == .fileExists {
+            return false
+        }
     }
 }

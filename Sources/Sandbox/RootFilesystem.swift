@@ -15,6 +15,10 @@ public enum RootFilesystem: Sendable, Equatable {
     ///
     /// - Parameter layers: A directory of the container's own that holds an `upper` and a `work` a piece.
     case host(layers: String)
+    /// One of these, whose files have the same IDs in the container as they have on disk on the host.
+    ///
+    /// For a container with IDs of its own, made by the machine's root; what is mapped is read-only but for a directory.
+    indirect case mapped(RootFilesystem)
 
     /// Where the overlay with this layer lies in a `.host` root, whose pieces have layers named after them.
     public static func path(ofLayer name: String) -> String {
@@ -26,28 +30,52 @@ public enum RootFilesystem: Sendable, Equatable {
     /// - Parameters:
     ///   - point: An empty directory to attach it to; a root that is a directory covers itself.
     ///   - inUserNamespace: Whether overlays keep their marks in `user.` attributes.
+    ///   - layers: The mounts that a mapped root is made of.
+    ///   - allowsDevices: Whether device nodes in a root that is a directory can be opened.
     /// - Returns: The root directory, open.
-    func mount(at point: String, inUserNamespace: Bool) throws(Failure) -> FileDescriptor {
+    func mount(
+        at point: String, inUserNamespace: Bool, layers mapped: [MappedLayer] = [], allowsDevices: Bool = false
+    ) throws(Failure) -> FileDescriptor {
         switch self {
+        case .mapped(let root): return try root.mountMapped(mapped, at: point)
         case .directory(let path):
             return try step("mount root", path) { () throws(SystemCallError) in
                 let target = try FileDescriptor.workingDirectory.open(path, O_PATH | O_DIRECTORY)
                 defer { target.closeQuietly() }
                 let tree = try Mount.clone(path, recursive: true)
-                try Mount.setAttributes(of: tree, named: path, set: .noDevices)
+                if !allowsDevices { try Mount.setAttributes(of: tree, named: path, set: .noDevices) }
                 try Mount.attach(tree, to: target, named: path)
                 return tree
             }
         case .overlay(let lower, let layers):
             let mount = try Overlay(lower: lower, layers: layers, userAttributes: inUserNamespace).make()
-            try attach(mount, to: point)
+            try Self.attach(mount, to: point)
             return mount
         case .host(let layers):
             return try HostRoot(layers: layers, inUserNamespace: inUserNamespace).mount(at: point)
         }
     }
 
-    private func attach(_ mount: FileDescriptor, to point: String) throws(Failure) {
+    private func mountMapped(_ mapped: [MappedLayer], at point: String) throws(Failure) -> FileDescriptor {
+        switch self {
+        case .directory(let path):
+            guard let layer = mapped.first else { throw Failure("mount root", path, "its mount was not handed over") }
+            try Self.attach(layer.tree, to: path)
+            return layer.tree
+        case .overlay(let lower, let layers):
+            // An overlay takes only mounts that have a place: this one ends up below the overlay and goes with the old root.
+            for layer in mapped { try Self.attach(layer.tree, to: point) }
+            let mount = try Overlay(lower: lower, layers: layers, userAttributes: true, mapped: mapped).make()
+            try Self.attach(mount, to: point)
+            return mount
+        case .host(let layers):
+            for layer in mapped { try Self.attach(layer.tree, to: point) }
+            return try HostRoot(layers: layers, inUserNamespace: true, mapped: mapped).mount(at: point)
+        case .mapped(let root): return try root.mountMapped(mapped, at: point)
+        }
+    }
+
+    private static func attach(_ mount: FileDescriptor, to point: String) throws(Failure) {
         try step("mount root", point) { () throws(SystemCallError) in
             let target = try FileDescriptor.workingDirectory.open(point, O_PATH | O_DIRECTORY)
             defer { target.closeQuietly() }
@@ -55,6 +83,11 @@ public enum RootFilesystem: Sendable, Equatable {
         }
     }
 }
+
+/// A mount with mapped IDs that a root is made of.
+///
+/// - Parameter path: What it shows of the host.
+typealias MappedLayer = (path: String, tree: FileDescriptor)
 
 /// One overlay: a lower directory that is only read, and an upper one that takes the changes.
 ///
@@ -64,14 +97,14 @@ struct Overlay {
     /// Holds `upper` and `work`, which are made when they are missing.
     let layers: String
     let userAttributes: Bool
+    /// Attached mounts with mapped IDs, of which the lower directory's is used instead of it.
+    var mapped: [MappedLayer] = []
 
     /// Makes the mount, without attaching it.
     func make() throws(Failure) -> FileDescriptor {
         try makeLayers()
-        var options: [(key: String, value: String?)] = [
-            ("lowerdir", Self.escaped(lower)), ("upperdir", "\(layers)/upper"), ("workdir", "\(layers)/work"),
-        ]
-        if userAttributes { options.append(("userxattr", nil)) }
+        var options = ["lowerdir=\(Self.escaped(lowerPath))", "upperdir=\(layers)/upper", "workdir=\(layers)/work"]
+        if userAttributes { options.append("userxattr") }
         do throws(SystemCallError) {
             return try Mount.make("overlay", options: options, attributes: .noDevices)
         } catch {
@@ -79,6 +112,10 @@ struct Overlay {
                 "mount overlay", lower, "\(error.subject): \(error.errno.reason)",
                 remedy: "use --storage copy, or put the data directory on another file system with --root")
         }
+    }
+
+    private var lowerPath: String {
+        mapped.first { $0.path == lower }.map { "/proc/self/fd/\($0.tree.rawValue)" } ?? lower
     }
 
     /// The upper directory becomes the root that the container sees: it takes the lower one's mode and owner.
@@ -90,9 +127,47 @@ struct Overlay {
             try here.makeDirectory("\(layers)/work", mode: 0o700)
             let status = try here.status(of: lower)
             try check("chmod", "'\(layers)/upper'") { chmod("\(layers)/upper", status.st_mode & 0o7777) }
-            if !userAttributes {
+            if userAttributes {
+                if mapped.isEmpty { try makeTemporaryDirectories() }
+            } else {
                 try check("chown", "'\(layers)/upper'") { chown("\(layers)/upper", status.st_uid, status.st_gid) }
             }
+        }
+    }
+
+    /// Makes /tmp and /var/tmp in the layer where everybody may write to those below: overlayfs would copy them up at the
+    /// first write, and cannot (`EOVERFLOW`) when their owner has no ID in this user namespace.
+    private func makeTemporaryDirectories() throws(SystemCallError) {
+        let here = FileDescriptor.workingDirectory
+        for path in [["tmp"], ["var", "tmp"]] {
+            var walked = ""
+            var found: [(path: String, status: FileStatus)] = []
+            for name in path {
+                walked += "/\(name)"
+                guard let status = try statusOfDirectory(lower + walked) else { break }
+                found.append((walked, status))
+            }
+            guard found.count == path.count, let last = found.last?.status, last.st_mode & 0o002 != 0,
+                last.st_uid == Self.unmappedID
+            else { continue }
+            for (path, status) in found {
+                try here.makeDirectory("\(layers)/upper\(path)", mode: status.st_mode & 0o7777)
+            }
+        }
+    }
+
+    /// What the kernel shows for an owner who has no ID.
+    ///
+    /// - Note: proc_sys_kernel(5), overflowuid.
+    private static let unmappedID: uid_t = 65534
+
+    /// - Returns: `nil` where there is none, or something else.
+    private func statusOfDirectory(_ path: String) throws(SystemCallError) -> FileStatus? {
+        do throws(SystemCallError) {
+            let status = try FileDescriptor.workingDirectory.status(of: path, flags: AT_SYMLINK_NOFOLLOW)
+            return status.st_mode & S_IFMT == S_IFDIR ? status : nil
+        } catch  where error.errno == .noSuchFileOrDirectory || error.errno == .permissionDenied {
+            return nil
         }
     }
 

@@ -29,8 +29,10 @@ public enum RootVisit: Sendable {
                 try body()
             }
         case .stopped(let root, let mountPoint, let spec):
+            let handed = try HandedMounts(spec, root: root)
+            defer { handed.close() }
             return try Self.startStopped(spec) { () throws(Failure) in
-                try Self.enter(root, mountPoint, spec)
+                try Self.enter(root, mountPoint, spec, handed)
                 try body()
             }
         }
@@ -41,6 +43,30 @@ public enum RootVisit: Sendable {
     /// For files that belong to the container's users and lie in its layers.
     public static func startAsOwner(of spec: Spec, _ body: () throws(Failure) -> Void) throws(Failure) -> Errand {
         try startStopped(spec, body)
+    }
+
+    /// Has `body` look at something as `startAsOwner` does, and waits for what it finds.
+    ///
+    /// - Throws: What `body` throws; `EFBIG` beyond 1 GiB.
+    public static func answer(
+        asOwnerOf spec: Spec, _ body: () throws(Failure) -> [UInt8]
+    ) throws(Failure) -> [UInt8] {
+        let (read, write) = try step("make", "pipe") { () throws(SystemCallError) in try FileDescriptor.makePipe() }
+        defer { read.closeQuietly() }
+        let errand: Errand
+        do throws(Failure) {
+            errand = try startAsOwner(of: spec) { () throws(Failure) in
+                let bytes = try body()
+                try? write.writeFully(bytes)  // `try?`: a parent that is gone wants no answer
+            }
+        } catch {
+            write.closeQuietly()
+            throw error
+        }
+        write.closeQuietly()
+        let answer = Result { () throws(SystemCallError) in try read.readAll(limit: 1 << 30) }
+        try errand.finish()
+        return try step("read", "answer of child process") { () throws(SystemCallError) in try answer.get() }
     }
 
     // MARK: A container that does not run
@@ -56,15 +82,17 @@ public enum RootVisit: Sendable {
             gids: spec.linux?.gidMappings ?? [], body)
     }
 
-    private static func enter(_ root: RootFilesystem, _ mountPoint: String, _ spec: Spec) throws(Failure) {
+    private static func enter(
+        _ root: RootFilesystem, _ mountPoint: String, _ spec: Spec, _ handed: HandedMounts
+    ) throws(Failure) {
         let proc = try openMachineProc()
-        let inUserNamespace = spec.linux?.namespaces?.contains { $0.type == .user } ?? false
+        let inUserNamespace = spec.has(.user)
         var binds: [(mount: Spec.Mount, source: MountTable.Source)] = []
-        for mount in spec.mounts ?? [] where !Self.isMadeForItself(mount) {
-            let source = try MountTable.openSource(mount)
+        for (index, mount) in (spec.mounts ?? []).enumerated() where !Self.isMadeForItself(mount) {
+            let source = try handed.source(of: mount, at: index)
             if source.isBind { binds.append((mount, source)) }
         }
-        let mounted = try root.mount(at: mountPoint, inUserNamespace: inUserNamespace)
+        let mounted = try root.mount(at: mountPoint, inUserNamespace: inUserNamespace, layers: handed.layers)
         let table = MountTable(root: mounted, inUserNamespace: inUserNamespace)
         for (mount, source) in binds { try table.perform(mount, source: source) }
         if spec.root?.readonly ?? false {
@@ -84,7 +112,7 @@ public enum RootVisit: Sendable {
 
     private static func join(_ initProcess: ProcessHandle, _ spec: Spec) throws(Failure) {
         let proc = try openMachineProc()
-        let ownsUsers = spec.linux?.namespaces?.contains { $0.type == .user } ?? false
+        let ownsUsers = spec.has(.user)
         try step("join", "the container's mounts") { () throws(SystemCallError) in
             // The container's processes must not look into this one, which holds descriptors of the host.
             try CurrentProcess.setDumpable(false)
@@ -132,7 +160,7 @@ public enum RootVisit: Sendable {
                 guard let target = try openIfThere(path, here) else { return }
                 defer { target.closeQuietly() }
                 guard try target.status().st_mode & S_IFMT == S_IFDIR else { return }
-                let cover = try Mount.make("tmpfs", options: [("size", "0")], attributes: .readOnly)
+                let cover = try Mount.make("tmpfs", options: ["size=0"], attributes: .readOnly)
                 defer { cover.closeQuietly() }
                 try Mount.attach(cover, to: target, named: path)
             }

@@ -1,4 +1,5 @@
 import CLinux
+public import Cgroups
 import Glibc
 public import Linux
 public import OCI
@@ -23,6 +24,14 @@ public struct Sandbox: Sendable {
     /// The supervisor's lock on the container, which init lets go of before anything else: a lock that a dying init
     /// still held would look like a living supervisor.
     public var supervisorLock: FileDescriptor?
+    /// Whether device nodes in the root's own files can be opened, as the cgroup's device rules allow.
+    public var rootHoldsDevices = false
+    /// Who gets the descriptor of a filter that asks; needed with one.
+    public var seccompListener: SeccompListener?
+    /// Where it receives its network namespace (`NetworkPreparation.join`), once; `nil` if it makes its own.
+    public var network: FileDescriptor?
+    /// What an engine asks for beyond a Spec.
+    public var engine = EngineOptions()
 
     public init(
         spec: Spec, root: RootFilesystem, mountPoint: String, seccomp: BPFProgram?, streams: StandardStreams,
@@ -55,10 +64,10 @@ public struct CgroupPlacement: Sendable {
     /// The v1 `cgroup.procs` files that it writes itself into.
     public var joinFiles: [FileDescriptor]
     /// The directories that it sees below /sys/fs/cgroup: v1 by hierarchy, v2 one with an empty name.
-    public var views: [(name: String, path: String)]
+    public var views: [CgroupShown]
 
     public init(
-        target: FileDescriptor? = nil, joinFiles: [FileDescriptor] = [], views: [(name: String, path: String)] = []
+        target: FileDescriptor? = nil, joinFiles: [FileDescriptor] = [], views: [CgroupShown] = []
     ) {
         self.target = target
         self.joinFiles = joinFiles
@@ -72,6 +81,12 @@ public struct Launch: Sendable {
     public let process: ProcessHandle
     let channel: Channel
     let mappings: (uids: [Spec.IDMapping], gids: [Spec.IDMapping])
+    /// What runs out here when init asks for it, and the state that it gets.
+    var hooks: (Spec.Hooks, State)?
+    /// Who is to get the descriptor of init's filter.
+    var listener: SeccompListener.Connection?
+    /// What init gets of the host's network devices, by their names there.
+    var netDevices: [String: Spec.NetDevice] = [:]
 
     /// Serves init until it runs the container's command.
     ///
@@ -81,7 +96,10 @@ public struct Launch: Sendable {
     public func waitUntilRunning(
         onNote: (String) -> Void = { _ in }
     ) throws(Failure) -> FileDescriptor? {
-        defer { channel.socket.closeQuietly() }
+        defer {
+            channel.socket.closeQuietly()
+            listener?.close()
+        }
         var console: FileDescriptor?
         var isSetUp = false
         do throws(Failure) {
@@ -91,8 +109,13 @@ public struct Launch: Sendable {
                 case .mapIDs:
                     try IDMaps.write(mappings.uids, mappings.gids, of: process.pid)
                     try step("start container", "its init") { () throws(SystemCallError) in try channel.send(.proceed) }
+                case .hooks:
+                    try runHooks()
+                    try step("start container", "its init") { () throws(SystemCallError) in try channel.send(.proceed) }
                 case .console(let terminal): console = terminal
                 case .note(let text): onNote(text)
+                case .listener(let descriptor): try hand(descriptor)
+                case .netDevices: try moveNetDevices()
                 case .failed(let failure): throw failure
                 case .executing: isSetUp = true
                 case .end where isSetUp: return console
@@ -100,7 +123,7 @@ public struct Launch: Sendable {
                     throw Failure(
                         "start container", "its init", "was killed before it could run the command",
                         remedy: "if it has a memory limit, that is too low for this")
-                case .proceed: throw Failure("start container", "its init", "sent an unexpected message")
+                case .proceed, .tree: throw Failure("start container", "its init", "sent an unexpected message")
                 }
             }
         } catch {
@@ -110,10 +133,33 @@ public struct Launch: Sendable {
         }
     }
 
+    private func runHooks() throws(Failure) {
+        guard let (hooks, state) = hooks else { return }
+        var ownState = state
+        ownState.pid = process.pid
+        // By their definition they belong to `start`, when the container has been created.
+        ownState.status = .created
+        try HookPoint.prestart.run(hooks.prestart, ownState)
+        ownState.status = .creating
+        try HookPoint.createRuntime.run(hooks.createRuntime, ownState)
+    }
+
+    private func moveNetDevices() throws(Failure) {
+        try netDevices.move(into: process.pid)
+        try step("start container", "its init") { () throws(SystemCallError) in try channel.send(.proceed) }
+    }
+
+    /// Hands the descriptor of init's filter to who listens; init waits for that.
+    private func hand(_ descriptor: FileDescriptor) throws(Failure) {
+        defer { descriptor.closeQuietly() }
+        guard let listener else { throw Failure("seccomp", "listenerPath", "missing, and the filter asks") }
+        try listener.send(descriptor, of: process.pid)
+        try step("start container", "its init") { () throws(SystemCallError) in try channel.send(.proceed) }
+    }
+
     /// Kills and reaps what was started.
     public func abandon() {
-        // `try?`: a process that cannot be signalled or reaped any more has ended, which is what is wanted
-        _ = try? process.send(SIGKILL)
+        _ = try? process.send(SIGKILL)  // `try?`: it has ended, which is what is wanted
         _ = try? process.reap()  // `try?`: as above
         process.pidfd.closeQuietly()
     }
@@ -131,10 +177,17 @@ extension Sandbox {
         do throws(Failure) {
             let joined = try JoinedNamespaces(spec.linux?.namespaces ?? [])
             defer { joined.close() }
-            let process = try clone(joined, theirs, ours)
+            let handed = try HandedMounts(spec, root: root, closing: supervisorLock)
+            defer { handed.close() }
+            let listener = try SeccompListener.connect(seccompListener, for: seccomp)
+            let process = try clone(joined, handed, theirs, ours, listener)
             let linux = spec.linux
-            return Launch(
-                process: process, channel: ours, mappings: (linux?.uidMappings ?? [], linux?.gidMappings ?? []))
+            var launch = Launch(
+                process: process, channel: ours, mappings: (linux?.uidMappings ?? [], linux?.gidMappings ?? []),
+                listener: listener)
+            if let devices = linux?.netDevices { launch.netDevices = devices }
+            if let hooks = spec.hooks, let state = engine.state { launch.hooks = (hooks, state) }
+            return launch
         } catch {
             ours.socket.closeQuietly()
             throw error
@@ -143,12 +196,17 @@ extension Sandbox {
 
     /// Clones init, directly or from within the user or PID namespace that it is to share.
     private func clone(
-        _ joined: JoinedNamespaces, _ theirs: Channel, _ ours: Channel
+        _ joined: JoinedNamespaces, _ handed: HandedMounts, _ theirs: Channel, _ ours: Channel,
+        _ listener: SeccompListener.Connection?
     ) throws(Failure) -> ProcessHandle {
-        let new = Namespaces(newIn: spec.linux?.namespaces ?? []).subtracting(.cgroup)
+        var new = Namespaces(newIn: spec.linux?.namespaces ?? []).subtracting(.cgroup)
+        if network != nil { new.remove(.network) }
+        if spec.linux?.timeOffsets?.isEmpty == false { new.remove(.time) }
         guard joined.mustPrecedeClone else {
             return try step("clone", "into namespaces", remedy: Self.remedy(for: new)) { () throws(SystemCallError) in
-                let initProcess = InitProcess(sandbox: self, channel: theirs, supervisorEnd: ours, joined: joined)
+                let initProcess = InitProcess(
+                    sandbox: self, channel: theirs, supervisorEnd: ours, joined: joined, handed: handed,
+                    listener: listener)
                 if runsAloneUntilExec {
                     return try Clone.cloneSharingMemory(into: new, cgroup: cgroup.target) { initProcess.run() }
                 }
@@ -157,15 +215,17 @@ extension Sandbox {
             }
         }
         return try joined.clone(into: new, cgroup: cgroup.target) {
-            InitProcess(sandbox: self, channel: theirs, supervisorEnd: ours, joined: joined).run()
+            InitProcess(
+                sandbox: self, channel: theirs, supervisorEnd: ours, joined: joined, handed: handed, listener: listener
+            ).run()
         }
     }
 
     /// Whether init needs nothing from its supervisor before it executes the command, and does execute it: then it may
     /// share the supervisor's memory, who waits so long.
     private var runsAloneUntilExec: Bool {
-        let namespaces = spec.linux?.namespaces ?? []
-        return !usesInit && !rehearses && !namespaces.contains { $0.type == .user || $0.type == .time }
+        !usesInit && !rehearses && !spec.has(.user) && !spec.has(.time) && engine.gate == nil && spec.hooks == nil
+            && seccompListener == nil && !spec.movesNetDevices
     }
 
     private static func remedy(for namespaces: Namespaces) -> String? {
@@ -177,9 +237,4 @@ extension Sandbox {
 extension Failure {
     /// Whether it is that this machine hides parts of /proc, so that no new one may be mounted.
     public var isRefusedProcfs: Bool { step == MountTable.procfsRefusal }
-
-    /// Whether it is that the cgroup to start in was not there any more, or not in reach (clone3(2), `ENOENT`).
-    public var isVanishedCgroup: Bool {
-        step == "clone" && reason == "clone3: \(Errno.noSuchFileOrDirectory.reason)"
-    }
 }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Glibc
 public import Linux
 public import OCI
@@ -43,14 +42,7 @@ public struct SeccompCache: Sendable {
 
     /// The filter for a profile that a configuration holds.
     public func program(for profile: Spec.Seccomp) throws(Failure) -> BPFProgram {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        let source: [UInt8]
-        do {
-            source = Array(try encoder.encode(profile))
-        } catch {
-            throw Failure("seccomp", "profile", "\(error)")
-        }
+        let source = profile.json()
         return try program(key: "spec-\(fingerprint(source))" + Self.compiler, source: source) { () throws(Failure) in
             try profile.compile()
         }
@@ -102,10 +94,9 @@ enum SeccompCacheFile {
 
     /// - Returns: `nil` for a file that is not there, not trustworthy, damaged, or made from another source.
     static func read(_ path: String, source: [UInt8]) -> BPFProgram? {
-        // `try?` here and below: whatever is wrong with the file, the caller compiles its profile and replaces it.
-        guard
-            let file = try? FileDescriptor.workingDirectory.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
-        else { return nil }  // `try?`: as said above
+        // Whatever is wrong with the file, the caller compiles its profile and replaces it.
+        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+        guard let file = try? FileDescriptor.workingDirectory.open(path, flags) else { return nil }  // `try?`: as said
         defer { file.closeQuietly() }
         guard let status = try? file.status(),  // `try?`: as said above
             status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(), status.st_mode & 0o022 == 0,

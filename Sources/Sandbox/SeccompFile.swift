@@ -1,4 +1,3 @@
-import FoundationEssentials
 public import Linux
 public import OCI
 import SystemPackage
@@ -28,8 +27,8 @@ public struct SeccompFile: Sendable {
 
         /// This machine.
         public static func current(capabilities: CapabilitySet) -> Machine {
-            // `try?`: where /proc hides it, rules that ask for a kernel stay out, which is the stricter side.
-            let release = try? FileDescriptor.workingDirectory.contents(of: "/proc/sys/kernel/osrelease", limit: 256)
+            // Where /proc hides it, rules that ask for a kernel stay out, which is the stricter side.
+            let release = FileDescriptor.contentsIfReadable(of: "/proc/sys/kernel/osrelease", limit: 256)
             return Machine(
                 capabilities: capabilities, architecture: dockerNames[SeccompDefault.nativeArchitecture] ?? "unknown",
                 kernel: version(String(decoding: release ?? [], as: UTF8.self)) ?? [0, 0])
@@ -72,7 +71,7 @@ public struct SeccompFile: Sendable {
     /// - Throws: For what is no JSON or no profile, with the place in it: `syscalls[3].args[0].op`.
     public func profile(for machine: Machine) throws(Failure) -> Spec.Seccomp {
         do throws(SpecError) {
-            return try Spec.decode(Document.self, from: Data(bytes)).profile(for: machine)
+            return try Document(json: bytes).profile(for: machine)
         } catch {
             throw Failure("seccomp profile", "'\(path)'", "\(error)")
         }
@@ -87,30 +86,51 @@ private func version(_ text: String) -> [Int]? {
 }
 
 /// Docker's format.
-private struct Document: Decodable {
-    struct Architecture: Decodable {
-        var architecture: String
+private struct Document: JSONMappable {
+    struct Architecture: JSONMappable {
+        var architecture = ""
         var subArchitectures: [String]?
+
+        mutating func map(_ fields: JSONFields) {
+            fields.required("architecture", &architecture)
+            fields.optional("subArchitectures", &subArchitectures)
+        }
     }
 
-    struct Condition: Decodable {
+    struct Condition: JSONMappable {
         var caps: [String]?
         var arches: [String]?
         var minKernel: String?
+
+        mutating func map(_ fields: JSONFields) {
+            fields.optional("caps", &caps)
+            fields.optional("arches", &arches)
+            fields.optional("minKernel", &minKernel)
+        }
     }
 
-    struct Rule: Decodable {
+    struct Rule: JSONMappable {
         /// The form before `names`, with one call.
         var name: String?
         var names: [String]?
-        var action: Spec.Seccomp.Action
+        var action = Spec.Seccomp.Action.kill
         var errnoRet: UInt32?
         var args: [Spec.Seccomp.Argument]?
         var includes: Condition?
         var excludes: Condition?
+
+        mutating func map(_ fields: JSONFields) {
+            fields.optional("name", &name)
+            fields.optional("names", &names)
+            fields.required("action", &action)
+            fields.optional("errnoRet", &errnoRet)
+            fields.optional("args", &args)
+            fields.optional("includes", &includes)
+            fields.optional("excludes", &excludes)
+        }
     }
 
-    var defaultAction: Spec.Seccomp.Action
+    var defaultAction = Spec.Seccomp.Action.kill
     var defaultErrnoRet: UInt32?
     var architectures: [String]?
     var archMap: [Architecture]?
@@ -118,6 +138,17 @@ private struct Document: Decodable {
     var listenerPath: String?
     var listenerMetadata: String?
     var syscalls: [Rule]?
+
+    mutating func map(_ fields: JSONFields) {
+        fields.required("defaultAction", &defaultAction)
+        fields.optional("defaultErrnoRet", &defaultErrnoRet)
+        fields.optional("architectures", &architectures)
+        fields.optional("archMap", &archMap)
+        fields.optional("flags", &flags)
+        fields.optional("listenerPath", &listenerPath)
+        fields.optional("listenerMetadata", &listenerMetadata)
+        fields.optional("syscalls", &syscalls)
+    }
 
     func profile(for machine: SeccompFile.Machine) throws(SpecError) -> Spec.Seccomp {
         var rules: [Spec.Seccomp.SyscallRule] = []

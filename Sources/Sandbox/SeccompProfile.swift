@@ -40,8 +40,8 @@ extension Spec.Seccomp {
         and newer: inout NewerCalls
     ) throws(Failure) {
         let action = try seccompAction(rule.action, rule.errnoRet, path)
-        guard action != .notify || !rule.names.contains("write") else {
-            throw Failure("seccomp", path, "notify cannot hold back 'write': Apus needs it to hand the listener over")
+        guard action != .notify || !rule.names.contains("sendmsg") else {
+            throw Failure("seccomp", path, "notify cannot hold back 'sendmsg': Apus hands the listener over with it")
         }
         var alternatives: [[SeccompArgument]] = [[]]
         if let arguments = rule.args, !arguments.isEmpty {
@@ -97,8 +97,8 @@ extension Spec.Seccomp {
     }
 
     private func seccompFlags() throws(Failure) -> SeccompFlags {
-        guard syscalls?.contains(where: { $0.action == .notify }) == true else { return try namedFlags() }
-        guard listenerPath != nil else {
+        guard notifies else { return try namedFlags() }
+        guard listenerPath?.isEmpty == false else {
             throw Failure("seccomp", "listenerPath", "missing, and a rule's action is notify")
         }
         return try namedFlags().union(.newListener)
@@ -114,7 +114,9 @@ extension Spec.Seccomp {
             case "SECCOMP_FILTER_FLAG_TSYNC": continue  // there is one thread
             case "SECCOMP_FILTER_FLAG_LOG": result.insert(.log)
             case "SECCOMP_FILTER_FLAG_SPEC_ALLOW": result.insert(.allowSpeculation)
-            case "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": result.insert(.waitKillable)
+            case "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV":
+                // Nothing waits where nobody is asked, and the kernel refuses the flag there.
+                if notifies { result.insert(.waitKillable) }
             default: throw Failure("seccomp", "flag '\(flag)'", "unknown flag")
             }
         }
@@ -125,6 +127,9 @@ extension Spec.Seccomp {
 private func seccompAction(
     _ action: Spec.Seccomp.Action, _ errnoRet: UInt32?, _ path: String
 ) throws(Failure) -> SeccompAction {
+    guard errnoRet == nil || action == .errno || action == .trace else {
+        throw Failure("seccomp", path, "\(action.rawValue) returns no errno")
+    }
     let number = errnoRet ?? 1  // EPERM
     guard number <= (action == .errno ? 4095 : 65535) else {
         throw Failure("seccomp", path, "errno \(number) is more than 4095")

@@ -88,14 +88,26 @@ public enum TreeCopy {
             var output = start
             while input < end {
                 let copied = try check("copy_file_range", "fd \(from.rawValue)") {
-                    CInt(
-                        truncatingIfNeeded: copy_file_range(
-                            from.rawValue, &input, to.rawValue, &output, min(Int(end - input), 1 << 30), 0))
+                    copyRange(from.rawValue, &input, to.rawValue, &output, min(Int(end - input), 1 << 30))
                 }
                 if copied == 0 { break }  // the file became shorter meanwhile
             }
             offset = end
         }
+    }
+
+    /// Copies bytes from one offset to another and moves both on.
+    ///
+    /// - Returns: As copy_file_range(2), which refuses (`EXDEV`) to copy between file systems of two kinds.
+    private static func copyRange(
+        _ from: CInt, _ input: inout off_t, _ to: CInt, _ output: inout off_t, _ count: Int
+    ) -> CInt {
+        let copied = copy_file_range(from, &input, to, &output, count, 0)
+        guard copied < 0, errno == EXDEV else { return CInt(truncatingIfNeeded: copied) }
+        guard lseek(to, output, SEEK_SET) >= 0 else { return -1 }
+        let sent = sendfile(to, from, &input, count)
+        output += max(0, off_t(sent))
+        return CInt(truncatingIfNeeded: sent)
     }
 
     private static func copyMetadata(
@@ -125,10 +137,11 @@ public enum TreeCopy {
     }
 
     /// Gives a file its owner; with an ordinary user, who may not give files away, it stays theirs: root's in the container.
+    /// So does a file of somebody who has no ID in this user namespace (`EINVAL`).
     private static func giveAway(_ chown: () throws(SystemCallError) -> CInt) throws(SystemCallError) {
         do {
             _ = try chown()
-        } catch  where error.errno == .notPermitted && geteuid() != 0 {
+        } catch  where error.errno == .notPermitted && geteuid() != 0 || error.errno == .invalidArgument {
             return
         }
     }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import FoundationEssentials
+import OCI
 
 /// Writes the forms of options that Docker's users type as ArgumentParser takes them: `--all=true`, `-f=false`,
 /// `-n5`, `--tail -1`.
@@ -89,39 +89,68 @@ struct ArgumentForms {
 }
 
 /// A command as ArgumentParser describes it: its options, their help, its subcommands.
-struct CommandDescription: Decodable {
-    struct Name: Decodable {
+struct CommandDescription: JSONMappable {
+    struct Name: JSONMappable {
         /// `long`, `short` or `longWithSingleDash`.
-        let kind: String
+        private(set) var kind = ""
         /// Without dashes.
-        let name: String
+        private(set) var name = ""
+
+        mutating func map(_ fields: JSONFields) {
+            fields.required("kind", &kind)
+            fields.required("name", &name)
+        }
     }
 
-    struct CompletionKind: Decodable {
-        struct Command: Decodable { let command: String }
-        let shellCommand: Command?
+    struct CompletionKind: JSONMappable {
+        struct Command: JSONMappable {
+            private(set) var command = ""
+
+            mutating func map(_ fields: JSONFields) { fields.required("command", &command) }
+        }
+        private(set) var shellCommand: Command?
+
+        mutating func map(_ fields: JSONFields) { fields.optional("shellCommand", &shellCommand) }
     }
 
-    struct Argument: Decodable {
+    struct Argument: JSONMappable {
         /// `positional`, `option` or `flag`.
-        let kind: String
-        let shouldDisplay: Bool
-        let isOptional: Bool
-        let isRepeating: Bool
-        let parsingStrategy: String?
-        let names: [Name]?
-        let valueName: String?
-        let completionKind: CompletionKind?
-        let abstract: String?
+        private(set) var kind = ""
+        private(set) var shouldDisplay = false
+        private(set) var isOptional = false
+        private(set) var isRepeating = false
+        private(set) var parsingStrategy: String?
+        private(set) var names: [Name]?
+        private(set) var valueName: String?
+        private(set) var completionKind: CompletionKind?
+        private(set) var abstract: String?
+
+        mutating func map(_ fields: JSONFields) {
+            fields.required("kind", &kind)
+            fields.required("shouldDisplay", &shouldDisplay)
+            fields.required("isOptional", &isOptional)
+            fields.required("isRepeating", &isRepeating)
+            fields.optional("parsingStrategy", &parsingStrategy)
+            fields.optional("names", &names)
+            fields.optional("valueName", &valueName)
+            fields.optional("completionKind", &completionKind)
+            fields.optional("abstract", &abstract)
+        }
     }
 
-    let arguments: [Argument]?
+    private(set) var arguments: [Argument]?
 
-    private struct Tool: Decodable { let command: CommandDescription }
+    mutating func map(_ fields: JSONFields) { fields.optional("arguments", &arguments) }
+
+    private struct Tool: JSONMappable {
+        var command = CommandDescription()
+
+        mutating func map(_ fields: JSONFields) { fields.required("command", &command) }
+    }
 
     static func of(_ command: any ParsableCommand.Type) -> CommandDescription {
         do {
-            return try JSONDecoder().decode(Tool.self, from: Data(command._dumpHelp().utf8)).command
+            return try Tool(json: Array(command._dumpHelp().utf8)).command
         } catch {
             fatalError("ArgumentParser describes '\(command._commandName)' in another way than it used to: \(error)")
         }

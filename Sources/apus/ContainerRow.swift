@@ -6,6 +6,8 @@ import Glibc
 struct ContainerRow {
     let state: ContainerState
     let activity: ContainerActivity
+    /// `nil` when it was not asked for, or cannot be told.
+    var size: ContainerSize?
     private let isTruncated: Bool
 
     init(_ state: ContainerState, in store: ContainerStore, truncated: Bool) throws {
@@ -19,21 +21,26 @@ struct ContainerRow {
 
     var shownID: String { isTruncated ? String(state.id.prefix(12)) : state.id }
 
-    static let listing = Listing(
-        titles: [
-            "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "CreatedAt": "CREATED AT",
-            "RunningFor": "CREATED", "Ports": "PORTS", "State": "STATE", "Status": "STATUS", "Size": "SIZE",
-            "Names": "NAMES", "Labels": "LABELS", "Mounts": "MOUNTS", "Networks": "NETWORKS",
-            "LocalVolumes": "LOCAL VOLUMES",
-        ],
-        columns: ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"])
+    /// - Parameter withSize: Whether the table has a column for it.
+    static func listing(withSize: Bool) -> Listing {
+        let columns = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"]
+        return Listing(titles: titles, columns: withSize ? columns + ["Size"] : columns)
+    }
+
+    private static let titles = [
+        "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "CreatedAt": "CREATED AT",
+        "RunningFor": "CREATED", "Ports": "PORTS", "State": "STATE", "Status": "STATUS", "Size": "SIZE",
+        "Names": "NAMES", "Labels": "LABELS", "Mounts": "MOUNTS", "Networks": "NETWORKS",
+        "LocalVolumes": "LOCAL VOLUMES",
+    ]
 
     var value: Value {
         [
             "Command": .string(command), "CreatedAt": .string(state.created.local), "ID": .string(shownID),
             "Image": .string(state.image), "Label": .lookup(state.labels), "Labels": .string(labels),
             "LocalVolumes": "0", "Mounts": "", "Names": .string(state.name), "Networks": "", "Ports": "",
-            "RunningFor": .string("\(state.created.age) ago"), "Size": "0B", "State": .string(activity.rawValue),
+            "RunningFor": .string("\(state.created.age) ago"), "Size": .string(sizeText),
+            "State": .string(activity.rawValue),
             "Status": .string(status),
         ]
     }
@@ -47,6 +54,12 @@ struct ContainerRow {
         let line = state.command.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
         let shown = isTruncated && line.count > 20 ? "\(line.prefix(19))…" : line
         return Value.string(shown).json()
+    }
+
+    /// What the container has written, and what it sees: `4.1kB (virtual 1.2MB)`.
+    private var sizeText: String {
+        guard let size else { return "0B" }
+        return "\(ByteSize.decimal(size.layer)) (virtual \(ByteSize.decimal(size.root)))"
     }
 
     /// What `ps` has under STATUS: `Up 5 minutes (healthy)`, `Exited (0) 3 hours ago`.

@@ -31,16 +31,17 @@ enum Program {
     }
 
     private static func dispatch(_ arguments: [String]) throws -> Int32 {
-        let invokedAs = arguments.first?.split(separator: "/").last ?? "apus"
-        var words = Array(arguments.dropFirst())[...]
-        if invokedAs == "apus-runtime" { throw noRuntimeCommands }
+        var words = arguments.dropFirst()
+        if let path = arguments.first, path == "apus-runtime" || path.hasSuffix("/apus-runtime") {
+            return RuntimeProgram.run(words)
+        }
         if let answer = try takeGlobalOptions(&words) { return answer }
         guard let name = words.popFirst() else {
             Output.write(Root.helpMessage(for: Root.self) + "\n")
             return try Output.finish()
         }
         switch name {
-        case "oci": throw noRuntimeCommands
+        case "oci": return RuntimeProgram.run(words)
         // The hot path: the whole of such a run takes less time than ArgumentParser's look at its options.
         case "run", "create", "exec": return try ProcessCommands.run(name, Array(words))
         case "help": return try help(words)
@@ -50,9 +51,6 @@ enum Program {
         default: return try runCommand(name, Array(words))
         }
     }
-
-    private static let noRuntimeCommands = Failure(
-        "", "apus oci", "the OCI runtime commands are not part of this version")
 
     /// Takes what stands before the command's name.
     ///

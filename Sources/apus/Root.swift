@@ -9,7 +9,8 @@ struct Root: ParsableCommand {
         usage: "apus [--root DIR] COMMAND [OPTIONS] [ARGUMENTS]",
         discussion: """
             --root DIR, or the environment variable APUS_ROOT, says where containers are kept: by default \
-            /var/lib/apus for root and ~/.local/share/apus for others. --version prints the version.
+            /var/lib/apus for root and ~/.local/share/apus for others. --version prints the version. \
+            'apus oci', by its other name apus-runtime, is an OCI runtime for engines: 'apus oci --help'.
             """,
         subcommands: [GenerateManual.self],
         groupedSubcommands: [

@@ -7,14 +7,23 @@ import Testing
 @testable import Cgroups
 
 extension KernelTests {
-    @Suite(.enabled(if: Requirement.v1)) struct V1 {
-        @Test func `a cgroup without limits has the usual hierarchies and leaves none behind`() throws {
+    @Suite(Requirement.v1) struct V1 {
+        @Test func `hierarchies that no limit needs join when they are asked for, and go with the rest`() throws {
             let test = try TestCgroup()
-            let paths = test.cgroup.record.directories
-            #expect(Set(["memory", "freezer"]).isSubset(of: Set(paths.keys)))
-            #expect(test.limits == [])
-            try test.cgroup.remove()
-            #expect(paths.values.allSatisfy { access($0, F_OK) != 0 })
+            let pid = try test.start("exec sleep 100")
+            try test.waitForProcesses(1)
+            #expect(test.cgroup.record.directories.keys.sorted() == ["memory"])
+            try test.cgroup.freeze()
+            let freezer = try #require(test.cgroup.record.directories["freezer"])
+            #expect(
+                try FileDescriptor.workingDirectory.contents(of: "\(freezer)/tasks", limit: 99)
+                    == Array("\(pid)\n".utf8))
+            // Another process knows only what the record said at the start.
+            let other = try #require(Cgroups.leftover(id: test.cgroup.record.id).first)
+            try other.thaw()
+            try test.cgroup.kill()
+            try other.remove()
+            #expect(access(freezer, F_OK) != 0)
         }
 
         @Test func `limits are in force before anything runs and are recorded`() throws {
@@ -56,19 +65,6 @@ extension KernelTests {
             #expect(again.record == test.cgroup.record)
         }
 
-        @Test func `a limit that the kernel refuses fails by name and leaves no cgroup`() throws {
-            let before = try CgroupDirectory("/sys/fs/cgroup/memory").children()
-            do {
-                _ = try TestCgroup(.init(cpu: .init(quota: 10)))
-                Issue.record("a quota of 10 µs was taken")
-            } catch let failure as Failure {
-                #expect(failure.step == "limit cpus")
-                #expect(failure.exitCode == 125)
-                #expect(failure.remedy?.contains("1000") == true)
-            }
-            #expect(try CgroupDirectory("/sys/fs/cgroup/memory").children().count == before.count || before.isEmpty)
-        }
-
         @Test func `a best effort records what is not enforced`() throws {
             let resources = Spec.Resources(cpu: .init(cpus: "4000"), unified: ["memory.high": "1"])
             #expect(throws: Failure.self) { try TestCgroup(resources) }
@@ -77,35 +73,12 @@ extension KernelTests {
             #expect(test.limits.map(\.mechanism) == [.none, .none])
         }
 
-        @Test func `removal takes the cgroups that the container made`() throws {
-            let test = try TestCgroup()
-            let nested = try test.path("memory", "inner")
-            try FileDescriptor.workingDirectory.makeDirectories(nested + "/most")
-            try test.cgroup.remove()
-            #expect(access(nested, F_OK) != 0)
-        }
-
-        @Test func `what a killed Apus left is found by the id alone`() throws {
-            let test = try TestCgroup(.init(cpu: .init(cpus: "0")))
-            try test.start("exec sleep 100")
-            try test.waitForProcesses(1)
-            let found = Cgroups.leftover(id: test.cgroup.record.id)
-            #expect(found.map(\.record) == [test.cgroup.record])
-            for cgroup in found {
-                try cgroup.kill()
-                try cgroup.remove()
-            }
-            #expect(Cgroups.leftover(id: test.cgroup.record.id).isEmpty)
-        }
-
         @Test(arguments: [
             "/etc/apus/ID", "/sys/fs/cgroup/memory/apus/other", "/sys/fs/cgroup/memory/../memory/ID",
             "/sys/fs/cgroup/pids/ID",
         ])
         func `a record that leads elsewhere is refused`(path: String) {
-            let id = "apus-test-forged"
-            let path = path.hasSuffix("ID") ? path.dropLast(2) + id : Substring(path)
-            let record = CgroupRecord(kind: .v1, id: id, directories: ["memory": String(path)])
+            let record = CgroupRecord.forged(path, .v1, in: "memory")
             #expect(throws: Failure.self) { try Cgroups.open(record) }
         }
     }

@@ -101,7 +101,7 @@ private func writes(
         #expect(LimitPlan(.v2, isNew: true).limits(io).first?.writes.first?.fallbackValue == "default 4950")
     }
 
-    @Test func `device rules keep their order on v1 and are recorded as impossible on v2`() {
+    @Test func `device rules keep their order on v1 and are a program on v2`() {
         let rules = [
             Spec.DeviceRule(allow: false, access: "rwm"),
             Spec.DeviceRule(allow: true, type: "c", major: 1, minor: 3, access: "rwm"),
@@ -113,7 +113,23 @@ private func writes(
             ])
         let onV2 = LimitPlan(.v2, isNew: true).deviceLimits(rules)
         #expect(onV2.map(\.isAdvisory) == [true])
-        #expect(onV2.allSatisfy { $0.impossible != nil })
+        #expect(onV2.allSatisfy { $0.impossible == nil && $0.writes.isEmpty && $0.program != nil })
+    }
+
+    @Test func `a block device without any weight and RDMA without any number are refused`() {
+        let io = Spec.BlockIO(weightDevice: [.init(major: 8, minor: 0)])
+        #expect(writes(.init(blockIO: io), .v2) == ["blkio-weight-device is impossible"])
+        #expect(writes(.init(rdma: ["mlx5": .init()]), .v2) == ["rdma is impossible"])
+    }
+
+    @Test func `a Spec of others says all that it means about swap`() {
+        let plan = LimitPlan(.v1, isNew: true, assumesSwap: false)
+        let limits = plan.limits(of: .init(memory: .init(limit: 1 << 28)))
+        #expect(limits.flatMap(\.writes).map(\.file) == ["memory.limit_in_bytes"])
+        #expect(
+            writes(.init(memory: .init(limit: -1)), .v1, isNew: false) == [
+                "memory.limit_in_bytes=-1", "memory.memsw.limit_in_bytes=-1",
+            ])
     }
 
     @Test func `what only v1 has is impossible on v2`() {
@@ -126,6 +142,14 @@ private func writes(
     @Test(arguments: ["../escape", "memory.high/x", "cgroup.kill", "nothing"])
     func `a unified key must be an interface file of a controller`(key: String) {
         #expect(writes(.init(unified: [key: "1"]), .v2) == ["unified is impossible"])
+    }
+
+    @Test func `unified values of several lines are written line by line`() {
+        #expect(
+            writes(.init(unified: ["io.max": "8:0 rbps=1\n8:16 rbps=2\n"]), .v2) == [
+                "io.max=8:0 rbps=1", "io.max=8:16 rbps=2",
+            ])
+        #expect(writes(.init(unified: ["cgroup.max.depth": "3"]), .v2) == ["cgroup.max.depth=3"])
     }
 
     @Test func `unified values are passed on as they are`() {

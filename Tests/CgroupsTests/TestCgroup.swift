@@ -6,22 +6,24 @@ import Testing
 
 @testable import Cgroups
 
-/// What these tests need from the machine; where it is missing they say so.
+/// What these tests need from the machine.
 enum Requirement {
-    static let v1 = met("cgroup v1: root, with v1 hierarchies in /sys/fs/cgroup") {
-        geteuid() == 0 && Hierarchies.version() == .v1 && FileSystem(at: "/sys/fs/cgroup/memory") == .cgroup1
+    static var v1: ConditionTrait { .enabled(if: hasV1, "needs root, with v1 hierarchies in /sys/fs/cgroup") }
+    static var v2: ConditionTrait {
+        .enabled(if: hasV2, "needs cgroup v2 with systemd, or root with /sys/fs/cgroup writable")
     }
-    /// With systemd an ordinary user must get a cgroup too: a machine where that fails, fails the tests.
-    static let v2 = met("cgroup v2: systemd, or root with /sys/fs/cgroup writable") {
-        Hierarchies.version() == .v2
-            && (DelegatedUnit.isSystemdHere || access("/sys/fs/cgroup/cgroup.procs", W_OK) == 0)
+    /// In CI one of them has to be there.
+    static var any: ConditionTrait {
+        .enabled(if: hasV1 || hasV2 || isCI, "needs cgroups: v1 as root, or v2 with systemd or as root")
     }
 
-    private static func met(_ requirement: String, _ test: () -> Bool) -> Bool {
-        let isMet = test()
-        if !isMet { print("tests that need \(requirement), do not run here") }
-        return isMet
-    }
+    private static let hasV1 =
+        geteuid() == 0 && Hierarchies.version() == .v1 && FileSystem(at: "/sys/fs/cgroup/memory") == .cgroup1
+    /// With systemd an ordinary user must get a cgroup too: a machine where that fails, fails the tests.
+    private static let hasV2 =
+        Hierarchies.version() == .v2
+        && (DelegatedUnit.isSystemdHere || access("/sys/fs/cgroup/cgroup.procs", W_OK) == 0)
+    private static let isCI = getenv("CI").map { String(cString: $0) } == "true"
 }
 
 /// Tests against the kernel, one at a time: they measure and wait.
@@ -33,8 +35,9 @@ final class TestCgroup {
     let limits: [LimitRecord]
     private var children: [pid_t] = []
 
-    init(_ resources: Spec.Resources? = nil, policy: LimitsPolicy = .strict) throws {
-        let id = "apus-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    static func newID() -> String { "apus-test-\(getpid())-\(UInt32.random(in: 0 ... .max))" }
+
+    init(_ resources: Spec.Resources? = nil, policy: LimitsPolicy = .strict, id: String = newID()) throws {
         let made = try Cgroups.create(id: id, resources: resources, policy: policy, parent: nil)
         cgroup = try #require(made.cgroup)
         limits = made.limits
@@ -67,6 +70,20 @@ final class TestCgroup {
         try CgroupDirectory(path(hierarchy)).read(file)
     }
 
+    /// What its interface files say of its limits, as far as it has them.
+    func limitFiles() throws -> [String: String] {
+        let names = [
+            "memory.max", "memory.swap.max", "cpu.max", "cpu.weight", "pids.max", "memory.limit_in_bytes",
+            "memory.memsw.limit_in_bytes", "cpu.cfs_quota_us", "cpu.shares",
+        ]
+        var values: [String: String] = [:]
+        for (hierarchy, path) in cgroup.record.directories {
+            let directory = try CgroupDirectory(path)
+            for name in names { values["\(hierarchy)/\(name)"] = try directory.readIfThere(name) }
+        }
+        return values
+    }
+
     /// Starts a shell in the cgroup that then runs `script`.
     @discardableResult
     func start(_ script: String) throws -> pid_t {
@@ -89,5 +106,14 @@ final class TestCgroup {
             poll(nil, 0, 1)
         }
         Issue.record("there are \(try cgroup.processes().count) processes, not \(count)")
+    }
+}
+
+extension CgroupRecord {
+    /// A record as somebody might write it who wants to have other cgroups removed; `ID` in `path` is the record's own.
+    static func forged(_ path: String, _ kind: Kind, in hierarchy: String, base: String? = nil) -> CgroupRecord {
+        let id = "apus-test-forged"
+        let path = path.hasSuffix("ID") ? "\(path.dropLast(2))\(id)" : path
+        return CgroupRecord(kind: kind, id: id, directories: [hierarchy: path], base: base)
     }
 }

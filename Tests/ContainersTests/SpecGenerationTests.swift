@@ -283,7 +283,7 @@ extension Spec {
         let mappings = try #require(spec { $0.userNamespace = .auto }.linux?.uidMappings)
         #expect(mappings.count == 1 && mappings[0].hostID >= 1 << 31 && mappings[0].size == 65536)
         let own = try spec(facts(root: false, ranges: subordinate)) { $0.userNamespace = .auto }
-        #expect(own.linux?.uidMappings == [map(0, 100_000, 65536)])
+        #expect(own.linux?.uidMappings == [map(0, 100_000, 4096)])
         #expect(throws: Failure.self) { try spec(facts(root: false)) { $0.userNamespace = .auto } }
     }
 

@@ -1,8 +1,7 @@
-import Cgroups
-import FoundationEssentials
 import Linux
 import Testing
 
+@testable import Cgroups
 @testable import Containers
 
 @Suite struct `what containers use` {
@@ -30,17 +29,19 @@ import Testing
         #expect(traffic.sent == 208)
     }
 
-    @Test func `the processor's share is measured between two samples and memory is without its inactive cache`() throws
-    {
-        func statistics(_ nanoseconds: UInt64) throws -> CgroupStatistics {
-            let json = """
-                {"cpu": {"usage": \(nanoseconds), "user": 0, "system": 0, "periods": 0, "throttledPeriods": 0,
-                 "throttledTime": 0}, "memory": {"usage": 3145728, "cache": 1048576}, "pids": {"current": 7}}
-                """
-            return try JSONDecoder().decode(CgroupStatistics.self, from: Data(json.utf8))
+    @Test func `the processor's share is measured between two samples and memory is without its inactive cache`() {
+        func statistics(_ nanoseconds: UInt64) -> CgroupStatistics {
+            var cpu = CgroupStatistics.CPU()
+            cpu.usage = nanoseconds
+            var memory = CgroupStatistics.Memory()
+            memory.usage = 3_145_728
+            memory.cache = 1_048_576
+            var pids = CgroupStatistics.Pids()
+            pids.current = 7
+            return CgroupStatistics(cpu: cpu, memory: memory, pids: pids)
         }
-        let first = ContainerSample(time: 1_000_000_000, cgroup: try statistics(0), network: nil)
-        let second = ContainerSample(time: 1_500_000_000, cgroup: try statistics(750_000_000), network: nil)
+        let first = ContainerSample(time: 1_000_000_000, cgroup: statistics(0), network: nil)
+        let second = ContainerSample(time: 1_500_000_000, cgroup: statistics(750_000_000), network: nil)
         let usage = ContainerUsage(second, since: first, machineMemory: 8 << 20)
         #expect(usage.cpu == "150.00%")
         #expect(usage.memory == "2MiB / 8MiB")

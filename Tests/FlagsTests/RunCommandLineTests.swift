@@ -162,6 +162,8 @@ import Testing
         ("--env-file nameless", "--env-file: 'nameless' line 1: no name before '='"),
         ("--env-file binary", "--env-file: 'binary' line 1: not UTF-8"),
         ("--label =x", "--label: '=x': no name before '='"),
+        ("--env-file zero", "--env-file: 'A=x?y': a zero byte"),
+        ("--label-file zero", "--label: 'A=x?y': a zero byte"),
     ])
     func `what is no variable is refused`(flags: String, message: String) {
         #expect(complaint("\(flags) @host true") == message)

@@ -11,6 +11,7 @@ let caller = Surroundings(
         case "labels": return Array("\u{feff}one=1\ntwo\n".utf8)
         case "bad": return Array("A=1\nB C=2\n".utf8)
         case "nameless": return Array("=x".utf8)
+        case "zero": return Array("A=x\0y\n".utf8)
         case "binary": return [0x41, 0x3d, 0xff]
         default: throw Failure("", "'\(path)'", "No such file or directory")
         }

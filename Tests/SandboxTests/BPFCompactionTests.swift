@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct BPFCompactionTests {
     private static let profiles: [Spec.Seccomp] = [
-        SeccompDefault.profile(capabilities: .containerDefault),
+        SeccompDefault.profile(capabilities: .usual),
         SeccompDefault.profile(capabilities: .all),
         Spec.Seccomp(defaultAction: .allow),
         Spec.Seccomp(defaultAction: .allow, syscalls: [.init(names: ["reboot", "mseal"], action: .errno)]),

@@ -18,7 +18,8 @@ import Testing
             (.trace, 0x7ff0_0007), (.log, 0x7ffc_0000), (.notify, 0x7fc0_0000),
         ]
         for (action, code) in codes {
-            let program = try compiled([.init(names: ["reboot"], action: action, errnoRet: 7)])
+            let errno: UInt32? = action == .errno || action == .trace ? 7 : nil
+            let program = try compiled([.init(names: ["reboot"], action: action, errnoRet: errno)])
             #expect(try answer(program, "reboot") == code)
             #expect(try answer(program, "read") == allow)
         }
@@ -99,7 +100,7 @@ import Testing
             Profile(defaultAction: .allow, flags: ["SECCOMP_FILTER_FLAG_NOPE"]),
             Profile(
                 defaultAction: .allow, listenerPath: "/run/agent",
-                syscalls: [.init(names: ["write"], action: .notify)]),
+                syscalls: [.init(names: ["sendmsg"], action: .notify)]),
             Profile(defaultAction: .allow, syscalls: [.init(names: ["mount"], action: .notify)]),
             Profile(
                 defaultAction: .allow,

@@ -175,7 +175,7 @@ struct WrongFlags: CustomTestStringConvertible {
         }
     }
 
-    @Test(arguments: Caller.unprivileged)
+    @Test(Requirement.ordinaryCaller, arguments: Caller.unprivileged)
     func `a data directory that cannot be written is named`(caller: Caller) throws {
         try withApus(caller) { apus in
             apus.environment["APUS_ROOT"] = "/proc/nowhere"

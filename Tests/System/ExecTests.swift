@@ -134,7 +134,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Caller.withLimits)
+    @Test(Requirement.limits, arguments: Caller.withLimits)
     func `exec into a paused container is refused`(caller: Caller) throws {
         try withApus(caller) { apus in
             try apus.detached("frozen")
@@ -160,7 +160,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Caller.withLimits)
+    @Test(Requirement.limits, arguments: Caller.withLimits)
     func `the command is inside the container's limits`(caller: Caller) throws {
         try withApus(caller) { apus in
             try apus.detached("host", ["--memory", "64m", "--pids-limit", "20"])

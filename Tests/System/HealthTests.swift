@@ -22,6 +22,17 @@ import Testing
     }
 
     @Test(arguments: Caller.available)
+    func `whatever a check prints can be read again`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let command = #"printf 'a\0b\001\377\033"'"#
+            let id = try apus.detached("loud", Self.often + ["--health-cmd", command])
+            try waitForHealth(apus, id, "healthy")
+            #expect(
+                try apus.inspect("loud", "{{(index .State.Health.Log 0).Output}}") == "ab\u{1}\u{fffd}\u{1b}\"")
+        }
+    }
+
+    @Test(arguments: Caller.available)
     func `a check that takes too long is a failure`(caller: Caller) throws {
         try withApus(caller) { apus in
             let flags = Self.often + ["--health-cmd", "sleep 1000", "--health-timeout", "100ms"]

@@ -301,7 +301,7 @@ import Testing
 
     // MARK: Pausing
 
-    @Test(arguments: Caller.withLimits)
+    @Test(Requirement.limits, arguments: Caller.withLimits)
     func `a paused container stands still until it is unpaused`(caller: Caller) throws {
         try withApus(caller) { apus in
             try apus.detached(
@@ -318,7 +318,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Caller.withLimits, [["stop"], ["kill"], ["rm", "-f"], ["restart"]])
+    @Test(Requirement.limits, arguments: Caller.withLimits, [["stop"], ["kill"], ["rm", "-f"], ["restart"]])
     func `a paused container can be ended`(caller: Caller, command: [String]) throws {
         try withApus(caller) { apus in
             try apus.detached("frozen")
@@ -328,7 +328,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Caller.withoutLimits)
+    @Test(Requirement.noLimits, arguments: Caller.withoutLimits)
     func `pausing without a cgroup is refused with the reason`(caller: Caller) throws {
         try withApus(caller) { apus in
             try apus.detached("free")

@@ -113,6 +113,63 @@ import Testing
         }
     }
 
+    // MARK: Sizes
+
+    @Test(arguments: Caller.available)
+    func `ps -s shows what a container has written and what it sees`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let root = try apus.makeRoot()
+            try #require(truncate(try apus.file("root/big", ""), 2_000_000) == 0)
+            let write = [
+                "sh", "-c", "mkdir -m 0 /new; head -c 4100 /dev/zero >/new/one; ln /new/one /new/two; rm /big",
+            ]
+            _ = try apus(["run", "--name", "layer", "--rootfs", "\(root):O", "--"] + write)
+            _ = try apus(["run", "--name", "plain", "--rootfs", root, "true"])
+            _ = try apus(["create", "--name", "fresh", "--rootfs", "\(root):O", "true"])
+            let rows = try apus("ps", "-a", "-s").lines
+            #expect(rows[0].hasSuffix("NAMES   SIZE"))
+            let sizes = try apus("ps", "-a", "--format", "{{.Names}} {{.Size}}").lines.sorted()
+            #expect(sizes.count == 3)
+            let virtual = try #require(sizes[0].firstRange(of: "fresh 0B (virtual ")).upperBound
+            let whole = sizes[0][virtual...]
+            #expect(whole.hasSuffix("MB)"))
+            #expect(sizes[1].hasPrefix("layer 4.1kB (virtual ") && sizes[1].hasSuffix("MB)"))
+            #expect(sizes[2] == "plain 0B (virtual \(whole)")
+            #expect(rows.contains { $0.contains(" layer ") && $0.contains("   4.1kB (virtual ") })
+            let inspected = try apus("inspect", "--size", "--format", "{{.SizeRw}} {{.SizeRootFs}}", "layer")
+            let numbers = inspected.text.split(separator: " ").compactMap { Int($0) }
+            #expect(numbers.count == 2 && numbers[0] == 4100 && numbers[1] > 2_004_100, "\(inspected)")
+            #expect(try JSON(apus("inspect", "layer").output).elements[0]["SizeRw"] == nil)
+        }
+    }
+
+    @Test(arguments: Caller.available)
+    func `a copy of a root is the container's own, and a host's layer is counted`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let root = try apus.makeRoot()
+            try apus.succeed("run", "--name", "copy", "--storage", "copy", "--rootfs", "\(root):O", "true")
+            let copy = try apus.inspectSize("copy")
+            #expect(copy.layer == copy.root && copy.layer > 100_000)
+            // Only root's `@host` has a layer for `/` itself.
+            let write = caller == .root ? "head -c 5000 /dev/zero >/new-file" : "true"
+            try apus.succeed("run", "--name", "host", "@host", "--", "sh", "-c", write)
+            let host = try apus.inspectSize("host")
+            #expect(host.layer == (caller == .root ? 5000 : 0) && host.root > 1_000_000)
+        }
+    }
+
+    @Test func `a container whose size cannot be told is said and the others are shown`() throws {
+        try withApus(.own) { apus in
+            let root = try apus.makeRoot()
+            try apus.create("fine", command: ["true"])
+            try apus.succeed("create", "--name", "lost", "--rootfs", "\(root):O", "true")
+            try #require(rename(root, "\(root).away") == 0)
+            let result = try apus("ps", "-as", "--format", "{{.Names}} {{.Size}}")
+            #expect(result.status == 0 && result.isOneLineNaming(root))
+            #expect(result.lines.count == 2 && result.lines[0] == "lost 0B", "\(result)")
+        }
+    }
+
     // MARK: inspect
 
     @Test(arguments: Caller.available)
@@ -149,5 +206,14 @@ import Testing
             #expect(result.isOneLineNaming("nobody"))
             #expect(try JSON(result.output).elements.map { $0["Id"] } == ids.map { .string($0) })
         }
+    }
+}
+
+extension Apus {
+    /// What `inspect --size` says of a container.
+    fileprivate func inspectSize(_ name: String) throws -> (layer: Int, root: Int) {
+        let text = try succeed("inspect", "--size", "--format", "{{.SizeRw}} {{.SizeRootFs}}", name)
+        let numbers = try text.split(separator: " ").map { try #require(Int($0)) }
+        return (numbers[0], numbers[1])
     }
 }

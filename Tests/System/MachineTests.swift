@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Caller.withLimits)
+    @Test(Requirement.limits, arguments: Caller.withLimits)
     func `doctor says what would hold a limit`(caller: Caller) throws {
         try withApus(caller) { apus in
             let outcome = try apus("doctor", "--", "run", "--memory", "64m", "--rm", "@host", "true")
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Caller.withLimits)
+    @Test(Requirement.limits, arguments: Caller.withLimits)
     func `update changes the limits of running and stopped containers`(caller: Caller) throws {
         try withApus(caller) { apus in
             try apus.detached("box", ["--memory", "64m"])

@@ -7,7 +7,7 @@ import Testing
 @Suite struct RecordsTests {
     /// Content that no Apus ever wrote.
     enum Damage: String, CaseIterable {
-        case empty, halfWritten, noJSON, otherSchema, otherID, huge, fifo, directory, link, otherType
+        case empty, halfWritten, noJSON, otherSchema, otherID, huge, fifo, directory, link, otherType, otherStatus
 
         func apply(to path: String, of apus: Apus) throws {
             let old = try String(contentsOfFile: path, encoding: .utf8)
@@ -17,7 +17,7 @@ import Testing
             case .halfWritten: try apus.replace(path, String(old.prefix(old.count / 2)))
             case .noJSON: try apus.replace(path, "\u{0}\u{1}{{{{")
             case .otherSchema:
-                try apus.replace(path, old.replacing("\"schemaVersion\":1", with: "\"schemaVersion\":999"))
+                try apus.replace(path, old.replacing("\"schemaVersion\":2", with: "\"schemaVersion\":999"))
             case .otherID:
                 let id = path.split(separator: "/").dropLast().last.map { String($0) } ?? ""
                 try apus.replace(path, old.replacing(id, with: String(repeating: "0", count: 64)))
@@ -28,6 +28,8 @@ import Testing
             case .directory: #expect(mkdir(path, 0o777) == 0)
             case .link: #expect(symlink("/dev/zero", path) == 0)
             case .otherType: try apus.replace(path, old.replacing("\"status\":", with: "\"status\":7,\"was\":"))
+            case .otherStatus:
+                try apus.replace(path, old.replacing("\"status\":{", with: "\"status\":{\"more\":1,"))
             }
         }
     }
@@ -79,10 +81,19 @@ import Testing
             if name == "config.json" {
                 let start = try apus("start", "broken")
                 #expect(start.status == 1)
-                #expect(start.isOneLineNaming(name))
+                #expect(start.isOneLineNaming("\(name): the record is damaged (not valid JSON: line 1, column 2: "))
             }
             #expect(try apus("ps", "-aq").output.split(separator: "\n").count == 2)
             #expect(try apus("rm", "broken").status == 0)
+        }
+    }
+
+    @Test func `a further command needs nothing of the description`() throws {
+        try withApus(.own) { apus in
+            let id = try apus.detached("running", ["--security-opt", "seccomp=unconfined"])
+            try apus.replace("\(apus.data)/containers/\(id)/config.json", "{")
+            let filter = try apus("exec", "running", "grep", "Seccomp:", "/proc/self/status")
+            #expect(filter == .printed("Seccomp:\t0\n"))
         }
     }
 

@@ -63,7 +63,25 @@ import Testing
         }
     }
 
-    @Test(arguments: Caller.unprivileged)
+    @Test(arguments: Caller.all)
+    func `everybody writes to the temporary directories of a root that is another user's`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let root = "\(apus.directory)/others"
+            try Machine.makeBusyboxRoot(root)
+            for path in ["\(root)/var", "\(root)/var/tmp"] { mkdir(path, 0o755) }
+            for path in ["\(root)/tmp", "\(root)/var/tmp"] { chmod(path, 0o1777) }
+            try apus.file("others/tmp/below", "content")
+            let script = "echo x >/tmp/x; echo x >/var/tmp/x; stat -c %a /tmp /var/tmp /var; ls /tmp"
+            let made = try apus(["create", "--name", "kept", "--rootfs", "\(root):O", "sh", "-c", script])
+            #expect(made.status == 0, "\(made)")
+            expectOutput(try apus("start", "-a", "kept"), "1777\n1777\n755\nbelow\nx")
+            expectOutput(try apus("diff", "kept"), "C /tmp\nA /tmp/x\nC /var\nC /var/tmp\nA /var/tmp/x")
+            let machine = try apus(["run", "--rm", "@host", "--", "sh", "-c", "echo x >/var/tmp/x && echo written"])
+            expectOutput(machine, "written")
+        }
+    }
+
+    @Test(Requirement.ordinaryCaller, arguments: Caller.unprivileged)
     func `a directory of another user's can be below a throw-away layer`(caller: Caller) throws {
         try withApus(caller) { apus in
             let root = "\(Machine.busybox):O"

@@ -73,6 +73,29 @@ import Testing
         }
     }
 
+    @Test(arguments: Caller.withLimits)
+    func `running out of memory is said on the terminal after the user has it back`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let flags = ["--rm", "-it", "--memory", "32m"]
+            let run = try apus.terminal(apus.runWords(flags, ["sh", "-c", "echo ready; \(Script.eatMemory)"]))
+            let result = try run.wait()
+            #expect(result.status == 137)
+            // With the carriage return that a terminal which is not raw any more puts there.
+            let said = "apus: memory limit hit: the kernel killed a process of the container (limit 32 MiB)\r\n"
+            #expect(result.output == "ready\r\n\(said)")
+        }
+    }
+
+    @Test(arguments: Caller.available)
+    func `a timeout is said on the terminal`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let run = try apus.terminal(apus.runWords(["--rm", "-it", "--timeout", "1s"], ["sleep", "1000"]))
+            let result = try run.wait()
+            #expect(result.status == 124)
+            #expect(result.output == "apus: timeout of 1s reached: the container was stopped\r\n")
+        }
+    }
+
     @Test(arguments: Caller.available, [SIGTERM, SIGHUP, SIGINT])
     func `a signal that ends the run gives the terminal back`(caller: Caller, signal: CInt) throws {
         try withApus(caller) { apus in

@@ -5,9 +5,11 @@ public import OCI
 ///
 /// Sizes are in bytes, durations in nanoseconds unless said otherwise. What was not asked for is `nil` or empty, so that
 /// defaults are decided in one place, where the spec is made.
-public struct ContainerConfig: Codable, Sendable, Equatable {
-    /// The version of this layout.
-    public var schemaVersion = 1
+public struct ContainerConfig: JSONMappable, Sendable, Equatable {
+    /// The format of this record; another one is refused rather than guessed.
+    private var schemaVersion = Self.currentSchema
+    /// The only format that this version reads and writes.
+    private static let currentSchema = 2
 
     // MARK: Root and program
 
@@ -123,4 +125,101 @@ public struct ContainerConfig: Codable, Sendable, Equatable {
 
     /// The program and its arguments.
     public var arguments: [String] { entrypoint + command }
+
+    /// The filter that the container's processes get: a privileged one has none unless it was asked for.
+    public var effectiveSeccomp: SeccompChoice {
+        privileged && seccomp == .standard ? .unconfined : seccomp
+    }
+
+    // MARK: As JSON
+
+    package init() { self.init(root: .host) }
+
+    // Nothing that is not optional has a default: a record that has lost what was asked for, say a capability to drop,
+    // must not start with more rights.
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("schemaVersion", &schemaVersion)
+        fields.check("schemaVersion", schemaVersion == Self.currentSchema, expected: "\(Self.currentSchema)")
+        mapProgram(fields)
+        mapLife(fields)
+        mapNamespaces(fields)
+        mapFiles(fields)
+        mapRights(fields)
+        mapLimits(fields)
+    }
+
+    private mutating func mapProgram(_ fields: JSONFields) {
+        fields.required("root", &root)
+        fields.required("storage", &storage)
+        fields.required("readOnlyRoot", &readOnlyRoot)
+        fields.required("entrypoint", &entrypoint)
+        fields.required("command", &command)
+        fields.required("initProcess", &initProcess)
+        fields.required("interactive", &interactive)
+        fields.required("tty", &tty)
+        fields.optional("consoleSize", &consoleSize)
+        fields.required("environment", &environment)
+        fields.required("unsetEnvironment", &unsetEnvironment)
+        fields.optional("workingDirectory", &workingDirectory)
+        fields.required("user", &user)
+        fields.required("additionalGroups", &additionalGroups)
+        fields.optional("umask", &umask)
+        fields.check("umask", umask ?? 0 <= 0o777, expected: "a mask up to 511")
+        fields.optional("personality", &personality)
+    }
+
+    private mutating func mapLife(_ fields: JSONFields) {
+        fields.optional("name", &name)
+        fields.required("removeAtEnd", &removeAtEnd)
+        fields.required("restart", &restart)
+        fields.optional("stopSignal", &stopSignal)
+        fields.check("stopSignal", 1...64 ~= stopSignal ?? 1, expected: "a signal from 1 to 64")
+        fields.optional("stopTimeout", &stopTimeout)
+        fields.check("stopTimeout", -1...Int(Int32.max) ~= stopTimeout ?? 0, expected: "seconds from -1 on")
+        fields.optional("timeout", &timeout)
+        fields.check("timeout", timeout ?? 0 >= 0, expected: "a duration from 0 on")
+        fields.required("labels", &labels)
+        fields.required("annotations", &annotations)
+        fields.required("log", &log)
+        fields.optional("healthCheck", &healthCheck)
+    }
+
+    private mutating func mapNamespaces(_ fields: JSONFields) {
+        fields.optional("hostname", &hostname)
+        fields.optional("domainname", &domainname)
+        fields.required("pid", &pid)
+        fields.required("ipc", &ipc)
+        fields.required("uts", &uts)
+        fields.required("network", &network)
+        fields.required("cgroupNamespace", &cgroupNamespace)
+        fields.required("userNamespace", &userNamespace)
+        fields.required("extraHosts", &extraHosts)
+        fields.required("dns", &dns)
+    }
+
+    private mutating func mapFiles(_ fields: JSONFields) {
+        fields.required("mounts", &mounts)
+        fields.required("devices", &devices)
+        fields.optional("sharedMemorySize", &sharedMemorySize)
+    }
+
+    private mutating func mapRights(_ fields: JSONFields) {
+        fields.required("privileged", &privileged)
+        fields.required("addedCapabilities", &addedCapabilities)
+        fields.required("droppedCapabilities", &droppedCapabilities)
+        fields.optional("noNewPrivileges", &noNewPrivileges)
+        fields.required("seccomp", &seccomp)
+        fields.optional("apparmorProfile", &apparmorProfile)
+        fields.required("maskedPaths", &maskedPaths)
+        fields.required("unmaskedPaths", &unmaskedPaths)
+    }
+
+    private mutating func mapLimits(_ fields: JSONFields) {
+        fields.required("resources", &resources)
+        fields.required("limits", &limits)
+        fields.optional("cgroupParent", &cgroupParent)
+        fields.required("rlimits", &rlimits)
+        fields.required("sysctls", &sysctls)
+        fields.optional("oomScoreAdjustment", &oomScoreAdjustment)
+    }
 }

@@ -1,5 +1,5 @@
 /// What a user asked for with `exec`.
-public struct ExecOptions: Codable, Sendable, Equatable {
+public struct ExecOptions: Sendable, Equatable {
     /// The program and its arguments.
     public var command: [String] = []
     /// Whether standard input stays connected.

@@ -1,7 +1,9 @@
+public import OCI
+
 /// Something to mount, as asked for.
-public struct MountRequest: Codable, Sendable, Equatable {
+public struct MountRequest: JSONMappable, Sendable, Equatable {
     /// A path of the host, a directory that Apus keeps, or memory.
-    public enum Kind: String, Codable, Sendable {
+    public enum Kind: String, JSONValue, Sendable {
         case bind, volume, tmpfs
     }
 
@@ -33,10 +35,23 @@ public struct MountRequest: Codable, Sendable, Equatable {
         self.propagation = propagation
         self.options = options
     }
+
+    package init() { self.init(kind: .bind, destination: "") }
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("kind", &kind)
+        fields.required("source", &source)
+        fields.required("destination", &destination)
+        fields.required("readOnly", &readOnly)
+        fields.required("recursive", &recursive)
+        fields.required("recursiveReadOnly", &recursiveReadOnly)
+        fields.optional("propagation", &propagation)
+        fields.required("options", &options)
+    }
 }
 
 /// A device of the host, as asked for.
-public struct DeviceRequest: Codable, Sendable, Equatable {
+public struct DeviceRequest: JSONMappable, Sendable, Equatable {
     /// A device, or a directory of them.
     public var hostPath: String
     /// Absolute in the container.
@@ -49,10 +64,18 @@ public struct DeviceRequest: Codable, Sendable, Equatable {
         self.containerPath = containerPath
         self.access = access
     }
+
+    package init() { self.init(hostPath: "", containerPath: "") }
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("hostPath", &hostPath)
+        fields.required("containerPath", &containerPath)
+        fields.required("access", &access)
+    }
 }
 
 /// A line of /etc/hosts.
-public struct ExtraHost: Codable, Sendable, Equatable {
+public struct ExtraHost: JSONMappable, Sendable, Equatable {
     public var name: String
     /// An IP address or `host-gateway`.
     public var address: String
@@ -61,21 +84,34 @@ public struct ExtraHost: Codable, Sendable, Equatable {
         self.name = name
         self.address = address
     }
+
+    package init() { self.init(name: "", address: "") }
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("name", &name)
+        fields.required("address", &address)
+    }
 }
 
 /// What /etc/resolv.conf gets instead of the host's settings.
-public struct DNSConfiguration: Codable, Sendable, Equatable {
+public struct DNSConfiguration: JSONMappable, Sendable, Equatable {
     public var servers: [String] = []
     public var searchDomains: [String] = []
     public var options: [String] = []
 
     public init() {}
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("servers", &servers)
+        fields.required("searchDomains", &searchDomains)
+        fields.required("options", &options)
+    }
 }
 
 /// Where the container's output goes.
-public struct LogConfiguration: Codable, Sendable, Equatable {
+public struct LogConfiguration: JSONMappable, Sendable, Equatable {
     /// What takes the output.
-    public enum Driver: String, Codable, Sendable {
+    public enum Driver: String, JSONValue, Sendable {
         case jsonFile = "json-file"
         case none
         /// The output streams of `apus` itself.
@@ -91,10 +127,19 @@ public struct LogConfiguration: Codable, Sendable, Equatable {
     public var maximumFiles: Int?
 
     public init() {}
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("driver", &driver)
+        fields.required("isExplicit", &isExplicit)
+        fields.optional("maximumSize", &maximumSize)
+        fields.check("maximumSize", maximumSize ?? 1 > 0, expected: "a size above 0")
+        fields.optional("maximumFiles", &maximumFiles)
+        fields.check("maximumFiles", 1...1000 ~= maximumFiles ?? 1, expected: "1 to 1000 files")
+    }
 }
 
 /// A command that tells whether the container works.
-public struct HealthCheck: Codable, Sendable, Equatable {
+public struct HealthCheck: JSONMappable, Sendable, Equatable {
     /// Given to the container's `/bin/sh -c`; empty means that there is none, whatever the image says.
     public var command: String
     /// Between two checks, in nanoseconds; 30 s if `nil`.
@@ -109,10 +154,25 @@ public struct HealthCheck: Codable, Sendable, Equatable {
     public var retries: Int?
 
     public init(command: String) { self.command = command }
+
+    package init() { self.init(command: "") }
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("command", &command)
+        fields.optional("interval", &interval)
+        fields.check("interval", interval ?? 0 >= 0, expected: "a duration from 0 on")
+        fields.optional("timeout", &timeout)
+        fields.check("timeout", timeout ?? 0 >= 0, expected: "a duration from 0 on")
+        fields.optional("startPeriod", &startPeriod)
+        fields.check("startPeriod", startPeriod ?? 0 >= 0, expected: "a duration from 0 on")
+        fields.optional("startInterval", &startInterval)
+        fields.check("startInterval", startInterval ?? 0 >= 0, expected: "a duration from 0 on")
+        fields.optional("retries", &retries)
+    }
 }
 
 /// Limits that a cgroup enforces, as asked for.
-public struct ResourceLimits: Codable, Sendable, Equatable {
+public struct ResourceLimits: JSONMappable, Sendable, Equatable {
     /// In bytes.
     public var memory: Int64?
     /// Memory and swap together, in bytes; -1 means no limit.
@@ -144,10 +204,30 @@ public struct ResourceLimits: Codable, Sendable, Equatable {
     public var writeOperationsPerSecond: [DeviceRate] = []
 
     public init() {}
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.optional("memory", &memory)
+        fields.optional("memorySwap", &memorySwap)
+        fields.optional("memoryReservation", &memoryReservation)
+        fields.optional("memorySwappiness", &memorySwappiness)
+        fields.required("oomKillDisable", &oomKillDisable)
+        fields.optional("nanoCPUs", &nanoCPUs)
+        fields.optional("cpuPeriod", &cpuPeriod)
+        fields.optional("cpuQuota", &cpuQuota)
+        fields.optional("cpuShares", &cpuShares)
+        fields.optional("cpusetCPUs", &cpusetCPUs)
+        fields.optional("cpusetMemoryNodes", &cpusetMemoryNodes)
+        fields.optional("pids", &pids)
+        fields.optional("blockWeight", &blockWeight)
+        fields.required("readBytesPerSecond", &readBytesPerSecond)
+        fields.required("writeBytesPerSecond", &writeBytesPerSecond)
+        fields.required("readOperationsPerSecond", &readOperationsPerSecond)
+        fields.required("writeOperationsPerSecond", &writeOperationsPerSecond)
+    }
 }
 
 /// A rate for one block device.
-public struct DeviceRate: Codable, Sendable, Equatable {
+public struct DeviceRate: JSONMappable, Sendable, Equatable {
     /// The device's path on the host.
     public var path: String
     /// Bytes or operations a second.
@@ -156,5 +236,12 @@ public struct DeviceRate: Codable, Sendable, Equatable {
     public init(path: String, rate: UInt64) {
         self.path = path
         self.rate = rate
+    }
+
+    package init() { self.init(path: "", rate: 0) }
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("path", &path)
+        fields.required("rate", &rate)
     }
 }

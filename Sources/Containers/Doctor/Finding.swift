@@ -1,7 +1,7 @@
 public import Linux
 
 /// One line of `apus doctor`: what this machine can or cannot do.
-public struct Finding: Sendable, Codable, Equatable {
+public struct Finding: Sendable, Equatable {
     /// What was tried, as its line begins.
     public let capability: String
     /// Whether it can be done here.

@@ -42,8 +42,8 @@ extension LimitMechanism {
         switch self {
         case .v2: "cgroup v2"
         case .v1: "cgroup v1"
-        case .systemd: "a systemd scope (cgroup v2)"
-        case .rlimit: "a resource limit of each process"
+        case .systemd: "cgroup v2, delegated by systemd"
+        case .rlimit: "a resource limit of each process (setrlimit)"
         case .none: "nothing"
         }
     }

@@ -36,8 +36,7 @@ public struct Rehearsal: Sendable {
         let new = try store.make(config)
         let container = new.container
         defer {
-            // `try?`: what is left is out of the way of all commands, and the next one removes it
-            try? container.removeFiles(name: new.config.name ?? "")
+            try? container.removeFiles(name: new.config.name ?? "")  // `try?`: the next command removes it
             store.releaseAlive(container.id, new.alive)
             container.close()
         }
@@ -62,8 +61,7 @@ public struct Rehearsal: Sendable {
     /// The IDs that a container of this user has by default; none where it has the machine's.
     func defaultMappings() -> (uids: [Spec.IDMapping], gids: [Spec.IDMapping]) {
         guard geteuid() != 0 else { return ([], []) }
-        // `try?`: what is wrong is found and said again by the default run
-        let users = try? UserNamespace.ofCaller(id: "", store: store)
+        let users = try? UserNamespace.ofCaller(id: "", store: store)  // `try?`: the default run says what is wrong
         return (users?.uids ?? [], users?.gids ?? [])
     }
 

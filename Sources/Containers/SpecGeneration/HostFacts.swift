@@ -28,8 +28,12 @@ public struct HostFacts: Sendable {
     public var owner: @Sendable (_ path: String) -> UInt32? = { _ in nil }
     /// The subordinate IDs of one of these owners: the first that has any.
     public var subordinateIDs: @Sendable (_ owners: [Owner]) throws(Failure) -> SubordinateRanges
+    /// Takes one of the slots, which no other container has, for this container.
+    public var leaseIDs: @Sendable (_ slots: IDSlots) throws(Failure) -> IDSlot = { $0[0] }
     /// The devices at a path of the host: itself, or those of a directory.
     public var devices: @Sendable (_ path: String) throws(Failure) -> [HostDevice]
+    /// The path of the /dev/shm of a running container that lets others join its IPC namespace.
+    public var sharedMemory: @Sendable (_ container: String) throws(Failure) -> String = { "/proc/\($0)/root/dev/shm" }
     /// The path of a namespace of a running container, such as /proc/123/ns/net.
     public var namespace: @Sendable (_ container: String, _ type: Spec.NamespaceType) throws(Failure) -> String
 
@@ -89,8 +93,7 @@ public struct HostFacts: Sendable {
             dataDirectory: dataDirectory, hostName: machineName(), limitsSwap: kernelLimitsSwap(),
             exists: { FileDescriptor.workingDirectory.has($0) },
             subordinateIDs: readSubordinateIDs, devices: HostDevice.find, namespace: namespace)
-        // `try?`: that nothing is there is an answer
-        facts.owner = { try? FileDescriptor.workingDirectory.status(of: $0).st_uid }
+        facts.owner = { try? FileDescriptor.workingDirectory.status(of: $0).st_uid }  // `try?`: nothing is there
         facts.grantableCapabilities = { Capabilities.bounding().names }
         return facts
     }
@@ -98,8 +101,7 @@ public struct HostFacts: Sendable {
     /// Root of a container or of a service may lack the right, and then does as an ordinary user does.
     private static func mayMount() -> Bool {
         guard geteuid() == 0 else { return false }
-        // `try?`: a kernel that does not tell will say at the first mount
-        return (try? Capabilities.effective())?.contains(.administration) ?? true
+        return (try? Capabilities.effective())?.contains(.administration) ?? true  // `try?`: the first mount will say
     }
 
     /// The name of this machine, in the UTS namespace of this process.
@@ -137,10 +139,9 @@ public struct HostFacts: Sendable {
     /// The login name, by the passwd file or, for users that are not in it (LDAP), by the environment, as which
     /// newuidmap(1) checks it again.
     private static func userName(_ uid: UInt32) -> String {
-        // `try?`: without a readable passwd file the environment has to do.
-        let passwd = try? FileDescriptor.workingDirectory.contents(of: "/etc/passwd", limit: 4 << 20)
-        // `try?`: only a malformed number fails here, and this one is made by us.
-        let user = try? UserDatabase(passwd: passwd ?? [], group: []).resolve("\(uid)")
+        // Without a readable passwd file the environment has to do.
+        let passwd = FileDescriptor.contentsIfReadable(of: "/etc/passwd", limit: 4 << 20)
+        let user = try? UserDatabase(passwd: passwd ?? [], group: []).resolve("\(uid)")  // `try?`: it is well-formed
         if let name = user?.name, !name.isEmpty { return name }
         return getenv("LOGNAME").map { String(cString: $0) } ?? ""
     }

@@ -14,23 +14,24 @@ extension SpecGeneration {
             taken.append(request.destination)
         }
         let wholeDev = taken.contains("/dev")
-        let kept = defaultMounts.filter {
+        let kept = try defaultMounts().filter {
             !taken.contains($0.destination) && !(wholeDev && $0.destination.hasPrefix("/dev/"))
         }
         return kept + asked.enumerated().map { mount($0.element, index: $0.offset) }
     }
 
-    private var defaultMounts: [Spec.Mount] {
+    private func defaultMounts() throws(Failure) -> [Spec.Mount] {
         var mounts = [
             procMount,
             Spec.Mount(
                 destination: "/dev", type: "tmpfs", source: "tmpfs",
                 options: ["nosuid", "noexec", "strictatime", "mode=755", "size=65536k"]),
             Spec.Mount(destination: "/dev/pts", type: "devpts", source: "devpts", options: pseudoTerminalOptions),
-            sysMount, cgroupMount,
         ]
         if let messageQueueMount { mounts.append(messageQueueMount) }
-        if let sharedMemoryMount { mounts.append(sharedMemoryMount) }
+        if let sharedMemoryMount = try sharedMemoryMount() { mounts.append(sharedMemoryMount) }
+        // Late: a sysfs has to wait for the network namespace.
+        mounts += [sysMount, cgroupMount]
         if config.root == .host {
             mounts += [
                 Spec.Mount(
@@ -110,12 +111,16 @@ extension SpecGeneration {
             destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"])
     }
 
-    private var sharedMemoryMount: Spec.Mount? {
+    private func sharedMemoryMount() throws(Failure) -> Spec.Mount? {
         switch config.ipc {
-        case .none: nil
-        case .host: hostMount("/dev/shm")
-        case .private, .shareable, .container:
-            Spec.Mount(
+        case .none: return nil
+        case .host: return hostMount("/dev/shm")
+        case .container(let id):
+            return Spec.Mount(
+                destination: "/dev/shm", type: "bind", source: try facts.sharedMemory(id),
+                options: ["bind", "rprivate", "nosuid", "noexec", "nodev"])
+        case .private, .shareable:
+            return Spec.Mount(
                 destination: "/dev/shm", type: "tmpfs", source: "shm",
                 options: [
                     "nosuid", "noexec", "nodev", "mode=1777",
@@ -143,6 +148,8 @@ extension SpecGeneration {
         var options = [request.recursive ? "rbind" : "bind", request.propagation ?? "rprivate"]
         // Read-only has to hold for the mounts below as well, or `-v /:/host:ro` could be written through one.
         if request.readOnly { options.append(request.recursive && request.recursiveReadOnly ? "rro" : "ro") }
+        // Whatever IDs a container is given, a volume's files belong to the same users in it.
+        if request.kind == .volume, facts.isRoot, config.mapsIDs { options.append("idmap") }
         return Spec.Mount(
             destination: request.destination, type: "bind", source: source, options: options + request.options)
     }

@@ -10,8 +10,11 @@ extension SpecGeneration {
     ]
 
     /// The capability sets. `ALL` may be added with others dropped, or dropped with others added.
-    func capabilities() -> Spec.Capabilities {
+    ///
+    /// - Throws: For one asked for by name that this machine's root cannot give.
+    func capabilities() throws(Failure) -> Spec.Capabilities {
         let granted = grantedCapabilities
+        try checkAdded(among: granted)
         var sets = Spec.Capabilities(bounding: granted, effective: granted, permitted: granted)
         // The kernel takes all of these from a user other than root when the program starts. What was asked for by name
         // is meant for that user, and stays by way of the ambient set.
@@ -34,6 +37,17 @@ extension SpecGeneration {
     /// A new user namespace comes with all of them; otherwise nobody can give what he does not have.
     private var everyCapability: [String] {
         userNamespace == nil ? facts.grantableCapabilities() : SecuritySyntax.capabilities
+    }
+
+    private func checkAdded(among granted: [String]) throws(Failure) {
+        guard !config.addedCapabilities.isEmpty, userNamespace == nil else { return }
+        let grantable = facts.grantableCapabilities()
+        for name in config.addedCapabilities where granted.contains(name) && !grantable.contains(name) {
+            throw Failure(
+                "--cap-add \(name.dropFirst("CAP_".count))", "", "root here lacks that capability itself",
+                remedy:
+                    "leave it out, or use --userns auto, where root has every capability over what is the container's")
+        }
     }
 
     private var isRootInside: Bool {

@@ -21,7 +21,7 @@ struct SpecGeneration {
     let userNamespace: UserNamespace?
 
     func spec() throws(Failure) -> Spec {
-        let capabilities = capabilities()
+        let capabilities = try capabilities()
         let devices = try devices()
         let bindDevices = userNamespace != nil
         return Spec(

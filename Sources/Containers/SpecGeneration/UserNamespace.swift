@@ -59,10 +59,9 @@ struct UserNamespace {
             uids: around(facts.uid, ranges.uids), gids: around(facts.gid, ranges.gids))
     }
 
-    /// IDs that belong to nobody: from the caller's ranges, or for root from those of `containers` or `apus`, or else
-    /// from the upper half of all IDs. The container's random ID chooses among the slots.
+    /// IDs that belong to nobody and to no other container: from the caller's ranges, or for root from those of
+    /// `containers` or `apus`, or else from the upper half of all IDs.
     private static func automatic(_ facts: HostFacts) throws(Failure) -> Self {
-        let slotSize: UInt32 = 65536
         let owners: [HostFacts.Owner] =
             facts.isRoot
             ? [.init(name: "apus"), .init(name: "containers")] : [.init(name: "", uid: facts.uid)]
@@ -73,21 +72,13 @@ struct UserNamespace {
                     "--userns", "'auto'", "no subordinate IDs for this user",
                     remedy: "have some added to /etc/subuid and /etc/subgid")
             }
-            let upperHalf = IDRange(first: 1 << 31, count: 32766 * slotSize)
+            let upperHalf = IDRange(first: 1 << 31, count: 32766 * IDSlots.largestSize)
             ranges = .init(uids: [upperHalf], gids: [upperHalf])
         }
-        let seed = UInt32(facts.id.prefix(7), radix: 16) ?? 0
+        let slot = try facts.leaseIDs(IDSlots(uids: ranges.uids, gids: ranges.gids))
         return UserNamespace(
-            uids: slot(seed, of: slotSize, in: ranges.uids), gids: slot(seed, of: slotSize, in: ranges.gids))
-    }
-
-    private static func slot(_ seed: UInt32, of size: UInt32, in ranges: [IDRange]) -> [Spec.IDMapping] {
-        // Of ranges too small for one slot, all together have to do.
-        guard let range = ranges.max(by: { $0.count < $1.count }), range.count >= size else {
-            return stack(ranges, from: 0)
-        }
-        let first = range.first + seed % (range.count / size) * size
-        return [Spec.IDMapping(containerID: 0, hostID: first, size: size)]
+            uids: [Spec.IDMapping(containerID: 0, hostID: slot.uid, size: slot.size)],
+            gids: [Spec.IDMapping(containerID: 0, hostID: slot.gid, size: slot.size)])
     }
 
     /// Lays ranges one after the other.

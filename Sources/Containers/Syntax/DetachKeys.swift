@@ -3,7 +3,7 @@ public import Linux
 /// The keys that leave a container running and give the terminal back.
 public enum DetachKeys {
     /// Ctrl-P, Ctrl-Q.
-    public static let standard: [UInt8] = [16, 17]
+    public static var standard: [UInt8] { [16, 17] }
 
     /// Reads keys as Docker writes them: `ctrl-p,ctrl-q`, `ctrl-@`, `a`; empty for none.
     public static func parse(_ text: String) throws(Failure) -> [UInt8] {

@@ -78,7 +78,10 @@ public enum Assignments {
     }
 
     /// Splits `name=value`; without `=` the value is `nil`.
+    ///
+    /// - Throws: Without a name, and for a zero byte, which no system call and no record takes.
     public static func split(_ text: String) throws(Failure) -> (name: String, value: String?) {
+        if text.utf8.contains(0) { throw Values.failure(text, "a zero byte") }
         guard let sign = text.utf8.firstIndex(of: UInt8(ascii: "=")) else {
             if text.isEmpty { throw Values.failure(text, "no name") }
             return (text, nil)
@@ -92,7 +95,6 @@ public enum Assignments {
         _ text: String, to environment: inout [String], unset: inout [String], from surroundings: Surroundings
     ) throws(Failure) {
         let (name, value) = try split(text)
-        if text.utf8.contains(0) { throw Values.failure(text, "a zero byte") }
         let prefix = name + "="
         environment.removeAll { $0.hasPrefix(prefix) }
         unset.removeAll { $0 == name }

@@ -52,12 +52,18 @@ public enum MountSyntax {
         case "bind": mount.recursive = false
         case "z", "Z", "cached", "delegated", "consistent", "default", "nocopy", "rbind": break
         case _ where propagations.contains(option): mount.propagation = option
-        case _ where attributes.contains(option): mount.options.append(option)
-        case "U", "O", "copy", "idmap":
+        case _ where attributes.contains(option) || isIDMap(option): mount.options.append(option)
+        case "U", "O", "copy":
             throw Values.failure(text, "the option '\(option)' is not available")
         default:
             throw Values.failure(text, "unknown option '\(option)'")
         }
+    }
+
+    /// Whether `option` maps IDs: `idmap`, `ridmap`, or one of them with maps.
+    private static func isIDMap(_ option: String) -> Bool {
+        let name = option.prefix { $0 != "=" }
+        return name == "idmap" || name == "ridmap"
     }
 
     /// Checks and cleans the place of a mount in the container.
@@ -131,6 +137,7 @@ public enum MountSyntax {
         case "type", "consistency", "relabel", "volume-nocopy", "bind-create-src": break
         case "source", "src": mount.source = try required(value, key, text)
         case "target", "dst", "destination": mount.destination = try destination(required(value, key, text), in: text)
+        case "idmap", "ridmap": mount.options.append(field(key, value))
         case "readonly", "ro": mount.readOnly = try boolean(value, key, text)
         case "rw": mount.readOnly = try !boolean(value, key, text)
         case "bind-propagation":
@@ -158,6 +165,8 @@ public enum MountSyntax {
             throw Values.failure(text, "unknown key '\(key)'")
         }
     }
+
+    private static func field(_ key: String, _ value: String?) -> String { value.map { "\(key)=\($0)" } ?? key }
 
     private static func applyRecursion(_ value: String, to mount: inout MountRequest, in text: String) throws(Failure) {
         switch value {

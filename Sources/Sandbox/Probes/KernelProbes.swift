@@ -20,7 +20,7 @@ extension Probe {
         Probe("mount_setattr", "mounts are made by descriptor", remedy: newerKernel) { () throws(Failure) in
             try inChild(Probe.mounting) { () throws(Failure) in
                 try step("mount", "tmpfs") { () throws(SystemCallError) in
-                    let mount = try Mount.make("tmpfs", options: [("mode", "755")], attributes: .noDevices)
+                    let mount = try Mount.make("tmpfs", options: ["mode=755"], attributes: .noDevices)
                     try Mount.setAttributes(of: mount, set: .readOnly)
                 }
             }

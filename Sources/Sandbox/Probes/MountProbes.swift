@@ -50,20 +50,19 @@ extension Probe {
             "mqueue", "message queues of the container's own", "mqueue", in: .ipc,
             remedy: "containers then see this machine's /dev/mqueue"),
         filesystem(
-            "devpts", "terminals of the container's own (-t)", "devpts", in: [], options: [("newinstance", nil)],
+            "devpts", "terminals of the container's own (-t)", "devpts", in: [], options: ["newinstance"],
             remedy: "run without -t, or mount devpts where Apus runs"),
     ]
 
     private static func filesystem(
         _ name: String, _ meaning: String, _ type: String, in namespaces: Namespaces,
-        options: [(key: String, value: String?)] = [], remedy: String
+        options: [String] = [], remedy: String
     ) -> Probe {
-        let options = options.map { ($0.key, $0.value) }
         let advice: @Sendable (Failure) -> String? = { _ in remedy }
         return Probe(name, meaning, remedy: advice) { () throws(Failure) in
             try inChild(mounting.union(namespaces)) { () throws(Failure) in
                 try step("mount", type) { () throws(SystemCallError) in
-                    try Mount.make(type, options: options.map { (key: $0.0, value: $0.1) }).closeQuietly()
+                    try Mount.make(type, options: options).closeQuietly()
                 }
             }
         }

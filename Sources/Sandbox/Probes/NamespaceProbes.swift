@@ -88,8 +88,8 @@ extension ProcessHandle {
 enum Sysctl {
     /// The value in the file `name`, without its newline; `nil` where the kernel has no such setting.
     static func value(_ name: String) -> String? {
-        // `try?`: a setting that cannot be read explains nothing
-        guard let bytes = try? FileDescriptor.workingDirectory.contents(of: "/proc/sys/\(name)", limit: 4096) else {
+        // A setting that cannot be read explains nothing.
+        guard let bytes = FileDescriptor.contentsIfReadable(of: "/proc/sys/\(name)", limit: 4096) else {
             return nil
         }
         return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).first.map(String.init)

@@ -27,8 +27,7 @@ enum AttachedRun {
     }
 
     private static var terminalSize: Spec.ConsoleSize? {
-        // `try?`: what is no terminal has no size
-        guard let size = try? FileDescriptor(rawValue: STDOUT_FILENO).windowSize() else { return nil }
+        guard let size = FileDescriptor(rawValue: STDOUT_FILENO).windowSizeIfTerminal() else { return nil }
         return Spec.ConsoleSize(height: UInt64(size.rows), width: UInt64(size.columns))
     }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Containers
 import Flags
-import FoundationEssentials
+import Formats
 import Glibc
 import Linux
 
@@ -44,11 +44,17 @@ struct DoctorCommand: ParsableCommand {
     private static func write(_ findings: [Finding], _ format: String?) throws {
         switch format {
         case nil: for finding in findings { Output.line(finding.line) }
-        case "json":
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .withoutEscapingSlashes, .sortedKeys]
-            Output.line(String(decoding: try encoder.encode(findings), as: UTF8.self))
+        case "json": Output.line(Value.list(findings.map(\.value)).json(indent: 2))
         case let other?: throw Failure("doctor", "--format \(other)", "is not 'json'")
         }
+    }
+}
+
+extension Finding {
+    fileprivate var value: Value {
+        let fields: [Value.Field] = [
+            .init("capability", .string(capability)), .init("detail", .string(detail)), .init("works", .bool(works)),
+        ]
+        return .object(fields + (remedy.map { [.init("remedy", .string($0))] } ?? []))
     }
 }

@@ -50,8 +50,8 @@ struct Info: ParsableCommand {
     }
 
     private static var operatingSystem: String {
-        // `try?`: a machine that does not say its name has none to show
-        let bytes = try? FileDescriptor.workingDirectory.contents(of: "/etc/os-release", limit: 64 << 10)
+        // A machine that does not say its name has none to show.
+        let bytes = FileDescriptor.contentsIfReadable(of: "/etc/os-release", limit: 64 << 10)
         for line in String(decoding: bytes ?? [], as: UTF8.self).split(separator: "\n")
         where line.hasPrefix("PRETTY_NAME=") {
             return line.dropFirst("PRETTY_NAME=".count).filter { $0 != "\"" }

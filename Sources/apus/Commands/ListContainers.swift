@@ -11,6 +11,8 @@ struct ListContainers: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Show all containers, not only running ones") var all = false
     @Flag(name: .shortAndLong, help: "Show the IDs alone") var quiet = false
     @Flag(name: .customLong("no-trunc"), help: "Show IDs and commands in full") var noTruncation = false
+    @Flag(name: .shortAndLong, help: "Show what each has written, and the size of all that it sees as its root")
+    var size = false
     @Flag(name: .shortAndLong, help: "Show the newest container, running or not") var latest = false
     @Option(name: [.customShort("n"), .long], help: "Show so many of the newest, running or not; -1 for all")
     var last = -1
@@ -34,8 +36,22 @@ struct ListContainers: ParsableCommand {
         if latest || last >= 0 { rows = Array(rows.prefix(latest ? 1 : last)) }
         if quiet, format == nil {
             for row in rows { Output.line(row.shownID) }
-        } else {
-            Output.write(try ContainerRow.listing.render(rows.map(\.value), format: format))
+            return
+        }
+        if size || format?.contains(".Size") == true { measure(&rows, in: store) }
+        Output.write(try ContainerRow.listing(withSize: size).render(rows.map(\.value), format: format))
+    }
+
+    private func measure(_ rows: inout [ContainerRow], in store: ContainerStore) {
+        var measurement = SizeMeasurement()
+        for index in rows.indices {
+            do throws(Failure) {
+                let container = try store.open(id: rows[index].state.id)
+                defer { container.close() }
+                rows[index].size = try measurement.size(of: container)
+            } catch {
+                Report.line("warning: \(error)")
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
 import Containers
 import Flags
-import FoundationEssentials
 import Glibc
 import Linux
 

@@ -10,16 +10,25 @@ struct ContainerInspection {
     let config: ContainerConfig
     let spec: Spec
     let activity: ContainerActivity
+    /// `nil` if it was not asked for: then there are no fields for it.
+    let size: ContainerSize?
 
-    init(_ container: Container) throws {
+    init(_ container: Container, size: ContainerSize?) throws {
         self.container = container
-        state = try container.loadState()
+        self.size = size
+        state = try container.loadSettledState() ?? container.loadState()
         config = try container.loadConfig()
         spec = try container.loadSpec()
         activity = try ContainerActivity(state, isSupervised: container.isSupervised())
     }
 
     var value: Value {
+        guard let size, case .object(let fields) = valueWithoutSize else { return valueWithoutSize }
+        return .object(
+            fields + [.init("SizeRw", .integer(of: size.layer)), .init("SizeRootFs", .integer(of: size.root))])
+    }
+
+    private var valueWithoutSize: Value {
         [
             "Id": .string(state.id),
             "Created": .string(state.created.rfc3339),

@@ -97,8 +97,7 @@ struct Completion {
     }
 
     private mutating func addContainers(_ choice: ContainerChoice) {
-        // `try?`: a completion that cannot look says nothing rather than something wrong
-        guard let states = try? ContainerStore().states().found else { return }
+        guard let states = try? ContainerStore().states().found else { return }  // `try?`: it then says nothing
         for state in states {
             let isRunning = state.status.running != nil
             if choice == .running && !isRunning || choice == .stopped && isRunning { continue }

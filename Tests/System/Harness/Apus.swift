@@ -30,7 +30,7 @@ final class Apus {
         directory = makeTemporaryDirectory("apus-test")
         data = "\(directory)/data"
         // Others may pass: a container's users are others.
-        for path in [directory, data, "\(data)/containers"] {
+        for path in [directory, data, "\(data)/containers", "\(data)/names", "\(data)/alive"] {
             mkdir(path, 0o711)
             chmod(path, 0o711)
             chown(path, account.uid, account.gid)
@@ -42,7 +42,8 @@ final class Apus {
         for name in ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"] {
             if let value = getenv(name), account.uid == geteuid() { environment[name] = String(cString: value) }
         }
-        watch = try DirectoryWatch(["\(data)/containers"])
+        // A container that lives briefly has no directory, but every one is locked while it runs.
+        watch = try DirectoryWatch(["\(data)/alive"])
     }
 
     // MARK: Calling
@@ -157,7 +158,7 @@ final class Apus {
 
     // MARK: Nothing left
 
-    /// IDs of all containers that there have been so far.
+    /// IDs of all containers that have been made so far.
     private(set) var ids: Set<String> = []
 
     /// What there is of containers, by kind; all empty when every container has been removed.

@@ -12,12 +12,19 @@ enum Machine {
     /// Whether what is missing fails a test instead of skipping it.
     static let isCI = getenv("CI").map { String(cString: $0) } == "true"
     static let hasCgroupV2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0
+    static let hasSystemd = access("/run/systemd/system", F_OK) == 0
 
     /// Whether this user's systemd hands out cgroups with controllers.
-    static let hasDelegation: Bool = {
-        let service = "/sys/fs/cgroup/user.slice/user-\(geteuid()).slice/user@\(geteuid()).service"
-        return access("\(service)/cgroup.procs", W_OK) == 0
-    }()
+    static let hasDelegation = access("\(delegated)/cgroup.procs", W_OK) == 0
+
+    /// Whether it hands out that controller too.
+    static func isDelegated(_ controller: String) -> Bool {
+        // `try?`: where there is no such file nothing is delegated
+        let controllers = try? String(contentsOfFile: "\(delegated)/cgroup.controllers", encoding: .utf8)
+        return controllers?.split(whereSeparator: \.isWhitespace).contains { $0 == controller } ?? false
+    }
+
+    private static let delegated = "/sys/fs/cgroup/user.slice/user-\(geteuid()).slice/user@\(geteuid()).service"
 
     /// Directory for what all tests share and nobody changes; removed when the tests end.
     private static let shared: String = {
@@ -55,13 +62,23 @@ enum Machine {
         return path
     }()
 
+    /// What all of them are copies of, because the script starts a process for each of busybox's 300 names.
+    private static let pattern: String = {
+        let path = "\(shared)/pattern"
+        let script = setting("APUS_TEST_MAKE_ROOTFS") ?? "Tests/make-rootfs.sh"
+        do { try call(["/bin/sh", script, path]) } catch { fatalError("\(error)") }
+        return path
+    }()
+
     /// Makes a root file system of busybox that belongs to the user who runs the tests.
     static func makeBusyboxRoot(_ path: String) throws {
-        let script = setting("APUS_TEST_MAKE_ROOTFS") ?? "Tests/make-rootfs.sh"
-        let words = ["/bin/sh", script, path]
+        try call(["/bin/cp", "--archive", "--", pattern, path])
+    }
+
+    private static func call(_ words: [String]) throws {
         let environment = ["PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
-        let made = try RunningProcess(words, environment: environment, directory: here).wait()
-        guard made.status == 0 else { throw Unmet(reason: "\(script): \(made)") }
+        let ended = try RunningProcess(words, environment: environment, directory: here).wait()
+        guard ended.status == 0 else { throw Unmet(reason: "\(words): \(ended)") }
     }
 
     private static let here = FileManager.default.currentDirectoryPath
@@ -81,12 +98,21 @@ struct Unmet: Error, CustomStringConvertible {
 enum Requirement {
     /// For tests of what only root can do. The suite also runs as an ordinary user, so that this never fails.
     static var root: ConditionTrait { .enabled(if: Machine.isRoot, "needs root") }
+    /// For tests of what is different for those who are not root.
+    static var ordinaryCaller: ConditionTrait {
+        .enabled(if: !Caller.unprivileged.isEmpty, "ordinary users have a run of their own")
+    }
     /// For tests of limits as such: somebody here can limit resources.
     static var limits: ConditionTrait {
-        .enabled(if: Machine.isCI || !Caller.withLimits.isEmpty, "needs root or cgroups delegated by systemd")
+        .enabled(if: !Caller.withLimits.isEmpty, "needs root or cgroups delegated by systemd")
     }
-    static var cgroupV1: ConditionTrait { .enabled(if: !Machine.hasCgroupV2, "needs controllers of cgroup v1") }
-    static var cgroupV2: ConditionTrait { .enabled(if: Machine.hasCgroupV2, "needs cgroup v2") }
+    /// For tests of what becomes of limits that nothing can hold.
+    static var noLimits: ConditionTrait {
+        .enabled(if: !Caller.withoutLimits.isEmpty, "all who call Apus here can limit resources")
+    }
+    static var systemd: ConditionTrait {
+        .enabled(if: Machine.hasCgroupV2 && Machine.hasSystemd, "needs systemd and cgroup v2")
+    }
 }
 
 /// Makes a new directory below /tmp.

@@ -82,12 +82,36 @@ import Testing
     }
 
     @Test(arguments: Caller.available)
-    func `a target that is a symlink to nowhere inside the root is refused`(caller: Caller) throws {
+    func `a target that is a symlink to nowhere is made inside the root`(caller: Caller) throws {
         try withApus(caller) { apus in
             let root = try apus.makeRoot()
             let outside = try apus.makeDirectory("outside")
-            symlink(outside, "\(root)/link")
-            expectRefusal(try apus.run(["-v", "\(outside):/link"], root: "\(root):O", "true"), naming: "/link")
+            try apus.file("file", "content")
+            // Each leads to a place that is there outside the root, or could be made there.
+            for target in [
+                outside, "../../../../../..\(outside)/./new", "etc/../srv/new", "chain", "/etc/missing/../new",
+            ] {
+                symlink(target, "\(root)/link")
+                symlink("\(outside)/by/chain", "\(root)/chain")
+                defer { unlink("\(root)/link") }
+                for source in [apus.directory, "\(apus.directory)/file"] {
+                    let read = source == apus.directory ? "/link/file" : "/link"
+                    let flags = ["-v", "\(source):/link"]
+                    expectOutput(try apus.run(flags, root: "\(root):O", "cat", read), "content")
+                }
+                #expect(try FileManager.default.contentsOfDirectory(atPath: outside) == [])
+            }
+        }
+    }
+
+    @Test(arguments: Caller.available)
+    func `a target that is a symlink to itself is refused`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let root = try apus.makeRoot()
+            symlink("two", "\(root)/one")
+            symlink("one", "\(root)/two")
+            let outcome = try apus.run(["-v", "\(apus.directory):/one"], root: "\(root):O", "true")
+            expectRefusal(outcome, naming: "/one")
         }
     }
 

@@ -43,6 +43,42 @@ import Testing
         }
     }
 
+    @Test(arguments: Caller.available)
+    func `who joins an IPC namespace shares its memory and its message queues`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let owner = try apus.detached(["--ipc", "shareable"], ["sleep", "1000"])
+            let made = try apus("exec", owner, "sh", "-c", "echo content >/dev/shm/file; touch /dev/mqueue/queue")
+            expectOutput(made, "")
+            let flags = ["--ipc", "container:\(owner)"]
+            let script = "cat /dev/shm/file; ls /dev/mqueue; echo more >>/dev/shm/file; df /dev/shm | grep -c /dev/shm"
+            expectOutput(try apus.shell(flags, script), "content\nqueue\n1")
+            expectOutput(try apus("exec", owner, "cat", "/dev/shm/file"), "content\nmore")
+            // Who joined may be joined.
+            let member = try apus.detached(flags, ["sleep", "1000"])
+            let shared = try apus.run(["--ipc", "container:\(member)"], "cat", "/dev/shm/file")
+            expectOutput(shared, "content\nmore")
+        }
+    }
+
+    @Test(arguments: Caller.available, ["private", "none"])
+    func `an IPC namespace that is not shareable is not joined`(caller: Caller, mode: String) throws {
+        try withApus(caller) { apus in
+            let owner = try apus.detached(["--ipc", mode], ["sleep", "1000"])
+            let outcome = try apus.run(["--ipc", "container:\(owner)"], "true")
+            expectRefusal(outcome, naming: "--ipc", String(owner.prefix(12)), "shareable")
+        }
+    }
+
+    @Test(Requirement.root) func `root joins the IPC namespace of a container with IDs of its own`() throws {
+        try withApus(.root) { apus in
+            let owner = try apus.detached(["--ipc", "shareable", "--userns", "auto"], ["sleep", "1000"])
+            expectOutput(try apus("exec", owner, "touch", "/dev/shm/file"), "")
+            for flags in [[], ["--userns", "container:\(owner)"]] {
+                expectOutput(try apus.run(flags + ["--ipc", "container:\(owner)"], "ls", "/dev/shm"), "file")
+            }
+        }
+    }
+
     // MARK: Names
 
     @Test(arguments: Caller.all)
@@ -101,7 +137,7 @@ import Testing
 
     // MARK: Users
 
-    @Test(arguments: Caller.unprivileged)
+    @Test(Requirement.ordinaryCaller, arguments: Caller.unprivileged)
     func `an ordinary user is root inside and themselves outside`(caller: Caller) throws {
         try withApus(caller) { apus in
             let shared = try apus.makeDirectory("shared")
@@ -112,7 +148,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Caller.unprivileged)
+    @Test(Requirement.ordinaryCaller, arguments: Caller.unprivileged)
     func `keep-id gives the user inside the IDs from outside`(caller: Caller) throws {
         try withApus(caller) { apus in
             let ids = "\(caller.account.uid) \(caller.account.gid)"

@@ -131,8 +131,8 @@ import Testing
         }
     }
 
-    @Test func `a hard limit above the caller's own is refused to one who may not raise it`() throws {
-        let caller = Caller.available.last!
+    @Test(Requirement.ordinaryCaller, arguments: Caller.unprivileged)
+    func `a hard limit above the caller's own is refused to one who may not raise it`(caller: Caller) throws {
         try withApus(caller) { apus in
             let shell = try apus.startShell(
                 "ulimit -n 100; $APUS run --rm --ulimit nofile=200 --rootfs \(Machine.busybox) true")
