@@ -9,7 +9,12 @@ bash_completion := $(share)/bash-completion/completions/apus
 zsh_completion := $(share)/zsh/site-functions/_apus
 fish_completion := $(share)/fish/vendor_completions.d/apus.fish
 
-.PHONY: build demo test test-vm bench lint install uninstall clean
+FUZZ_SECONDS ?= 60
+
+# The executable by the name that engines call it by.
+runtime := $(CURDIR)/.build/release/apus-runtime
+
+.PHONY: build demo test test-vm test-engines test-oci bench fuzz lint install uninstall clean
 
 build:
 	@.ci/install-dependencies build
@@ -23,14 +28,30 @@ test: build
 	@.ci/install-dependencies test
 	APUS_EXECUTABLE=$(apus) APUS_TEST_MAKE_ROOTFS=$(CURDIR)/Tests/make-rootfs.sh swift test
 
-# The system tests again, in a booted Debian with systemd and cgroup v2, as root and as an ordinary user.
+# The system tests again (all, or those that VM_TESTS matches), in a booted Debian with systemd and cgroup v2, as root and as an ordinary user.
 test-vm: build
 	@.ci/install-dependencies vm
 	@swift build --quiet --build-tests
-	@Tests/VM/run
+	@Tests/VM/run $(if $(VM_TESTS),'$(VM_TESTS)')
+
+# Podman, Docker, a swarm, containerd and Slurm over apus-runtime, each in namespaces of its own; as root.
+test-engines: build
+	@.ci/install-dependencies engines
+	@ln -sf apus $(runtime)
+	@Tests/Runtime/engines $(runtime)
+
+# OCI's validation programs, from where they have been built: make test-oci OCI_PROGRAMS=DIRECTORY; as root.
+test-oci: build
+	@ln -sf apus $(runtime)
+	@Tests/Runtime/validation/run $(OCI_PROGRAMS) $(runtime)
 
 bench: build
 	@APUS=$(apus) Tests/Bench/bench.sh
+
+# Each target for FUZZ_SECONDS. An input that it fails on is a bug: mend it, and keep it in Tests/Fuzz/Seeds.
+fuzz:
+	@.ci/install-dependencies build
+	@Tests/Fuzz/run $(FUZZ_SECONDS)
 
 lint:
 	swift format lint --strict -r Sources Tests Package.swift
