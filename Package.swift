@@ -7,6 +7,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     // For Swift's own Glibc module as for CLinux: types such as fd_set differ with and without it.
     .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
+    // What [Mount] or Device? is to the runtime: made by the compiler, not by each process at the first use.
+    .unsafeFlags(["-Xfrontend", "-prespecialize-generic-metadata"]),
 ]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")

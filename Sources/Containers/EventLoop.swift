@@ -105,15 +105,16 @@ final class EventLoop {
     @discardableResult
     private func turn(timeout: CInt) throws -> Bool {
         let wait = timeout == 0 ? 0 : millisecondsToNextTimer()
-        if trimsMemory {
-            trimsMemory = false
-            for run in MemoryTrim.untouchedPages() { madvise(run.iov_base, run.iov_len, CInt(MADV_DONTNEED)) }
-        }
         let count = watches.count
         let ready = try withUnsafeTemporaryAllocation(of: pollfd.self, capacity: count) { entries in
             for (index, watch) in watches.enumerated() {
                 entries.initializeElement(
                     at: index, to: pollfd(fd: watch.descriptor.rawValue, events: watch.events, revents: 0))
+            }
+            if trimsMemory {
+                trimsMemory = false
+                // Nothing comes between this and the wait: what is touched comes back with the pages around it.
+                for run in MemoryTrim.untouchedPages() { madvise(run.iov_base, run.iov_len, CInt(MADV_DONTNEED)) }
             }
             let ready = poll(entries.baseAddress, nfds_t(count), wait)
             if ready < 0 && errno != EINTR { throw SystemCallError("poll", "", Errno(rawValue: errno)) }

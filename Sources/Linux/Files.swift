@@ -185,9 +185,13 @@ extension FileDescriptor {
 
     /// Replaces the file `name` in this directory as a whole: a reader sees the old content or the new, never a part.
     ///
-    /// - Parameter durable: Whether it must survive a power cut (fsync before the rename).
+    /// - Parameters:
+    ///   - durable: Whether it must survive a power cut (fsync before the rename).
+    ///   - transient: Whether it means nothing after a power cut. ext4 writes a file to disk that is renamed over another;
+    ///     one that changes places with it, it does not (renameat2(2), `RENAME_EXCHANGE`).
     public func replaceFile(
-        _ name: String, with bytes: some Collection<UInt8>, mode: mode_t = 0o600, durable: Bool = false
+        _ name: String, with bytes: some Collection<UInt8>, mode: mode_t = 0o600, durable: Bool = false,
+        transient: Bool = false
     ) throws(SystemCallError) {
         let temporary = ".\(name).\(getpid())"
         let file = try open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: mode)
@@ -195,6 +199,11 @@ extension FileDescriptor {
         do throws(SystemCallError) {
             try file.writeFully(bytes)
             if durable { try check("fsync", "'\(name)'") { fsync(file.rawValue) } }
+            // Not where there is none yet, or on a file system that cannot.
+            if transient, apus_renameat2(rawValue, temporary, rawValue, name, UInt32(RENAME_EXCHANGE)) == 0 {
+                unlinkat(rawValue, temporary, 0)
+                return
+            }
             try check("rename", "'\(name)'") { renameat(rawValue, temporary, rawValue, name) }
         } catch {
             unlinkat(rawValue, temporary, 0)

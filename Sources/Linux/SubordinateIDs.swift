@@ -56,10 +56,19 @@ public enum SubordinateIDs {
 }
 
 /// Calls `body` with the fields of each line that has at least `fields` of them, as passwd(5) separates them.
+///
+/// One pass and one array: an image may have hundreds of users, and this is on the path of every run.
 func forEachRecord(in text: [UInt8], fields: Int, _ body: ([ArraySlice<UInt8>]) -> Void) {
-    for line in text.split(separator: UInt8(ascii: "\n")) {
-        let parts = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+    var parts: [ArraySlice<UInt8>] = []
+    var start = 0
+    for index in 0...text.count {
+        let isEnd = index == text.count || text[index] == UInt8(ascii: "\n")
+        guard isEnd || text[index] == UInt8(ascii: ":") else { continue }
+        parts.append(text[start..<index])
+        start = index + 1
+        guard isEnd else { continue }
         if parts.count >= fields { body(parts) }
+        parts.removeAll(keepingCapacity: true)
     }
 }
 

@@ -56,7 +56,7 @@ public struct RuntimeContainer: Sendable {
 
     func save(_ record: RuntimeRecord) throws(Failure) {
         do throws(SystemCallError) {
-            try directory.replaceFile(Self.recordName, with: record.json())
+            try directory.replaceFile(Self.recordName, with: record.json(), transient: true)
         } catch {
             throw Failure("write state", id, error)
         }

@@ -131,11 +131,15 @@ struct CommandStart {
 
     private func assumeCapabilities() throws(Failure) {
         guard let sets = process.capabilities else { return }
-        func set(_ names: [String]?) -> CapabilitySet { CapabilitySet.reading(names ?? []).set }
-        try step("set", "capabilities", remedy: Self.remedy(forLacking: set(sets.permitted))) {
+        let permitted = CapabilitySet.reading(sets.permitted ?? []).set
+        // Usually these are the same, and looking names up is not for nothing.
+        func set(_ names: [String]?) -> CapabilitySet {
+            names == sets.permitted ? permitted : CapabilitySet.reading(names ?? []).set
+        }
+        try step("set", "capabilities", remedy: Self.remedy(forLacking: permitted)) {
             () throws(SystemCallError) in
             try Capabilities.set(
-                effective: set(sets.effective), permitted: set(sets.permitted), inheritable: set(sets.inheritable),
+                effective: set(sets.effective), permitted: permitted, inheritable: set(sets.inheritable),
                 ambient: set(sets.ambient))
         }
     }

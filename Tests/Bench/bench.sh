@@ -36,6 +36,12 @@ clean_up() {
 }
 trap clean_up EXIT
 
+# As `make install` puts it in place.
+strip -o "$work/stripped" "$apus"
+apus=$work/apus
+dd if="$work/stripped" of="$apus" bs=128K status=none
+chmod 755 "$apus"
+
 root=$work/root
 "$here/../make-rootfs.sh" "$root"
 cc -O2 -Wall -Wextra -Werror -static -o "$work/floor" "$here/floor.c"
