@@ -40,18 +40,26 @@ struct Creation {
         for warning in try bundle.examine() { Report.warning(warning) }
         try requireConsole(bundle.spec)
         try CreateOptions.requireOpen(descriptors: options.preservedDescriptors + CreateOptions.listenDescriptors)
+        // The longest part of a start begins first. Inside a new user namespace it must be made from there.
+        let network = bundle.spec.makes(.network) && !bundle.spec.has(.user) ? NetworkPreparation.start() : nil
+        let receiver: FileDescriptor? =
+            switch network {
+            case .some(let preparation): preparation.receiver
+            case .none: nil
+            }
         let container = try store.claim(options.id)
         do {
             try container.lock()
             try container.keepSpec(bundle.bytes)
-            return try make(container, bundle)
+            return try make(container, bundle, receiver)
         } catch {
             try? container.removeFiles()  // `try?`: the first error is the one to report
             throw error
         }
     }
 
-    private func make(_ container: RuntimeContainer, _ bundle: Bundle) throws -> Made {
+    /// - Parameter network: Where init receives its network namespace.
+    private func make(_ container: RuntimeContainer, _ bundle: Bundle, _ network: FileDescriptor?) throws -> Made {
         let cgroup = try makeCgroup(bundle.spec)
         do {
             var record = RuntimeRecord()
@@ -65,7 +73,7 @@ struct Creation {
             record.noNewKeyring = options.makesKeyring ? nil : true
             // Before the clone: whoever is killed from here on leaves nothing that `delete` does not find.
             try container.save(record)
-            return try launch(container, bundle, record, cgroup)
+            return try launch(container, bundle, record, cgroup, network)
         } catch {
             try? cgroup?.kill()  // `try?`: the first error is the one to report
             try? cgroup?.remove()  // `try?`: as above
@@ -75,11 +83,13 @@ struct Creation {
     }
 
     private func launch(
-        _ container: RuntimeContainer, _ bundle: Bundle, _ record: RuntimeRecord, _ cgroup: (any Cgroup)?
+        _ container: RuntimeContainer, _ bundle: Bundle, _ record: RuntimeRecord, _ cgroup: (any Cgroup)?,
+        _ network: FileDescriptor?
     ) throws -> Made {
         // Init is born into the class that its maker is in.
         if let wish = bundle.spec.linux?.intelRdt { try IntelRdtGroup(wish, id: options.id).enter() }
         var sandbox = try sandbox(container, bundle, record, cgroup)
+        sandbox.network = network
         defer { sandbox.cgroup.close() }
         if waits {
             sandbox.engine.gate = try step("make", StartGate.name) { () throws(SystemCallError) in
