@@ -8,7 +8,7 @@ let strict: [SwiftSetting] = [
     // For Swift's own Glibc module as for CLinux: types such as fd_set differ with and without it.
     .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
     // What [Mount] or Device? is to the runtime: made by the compiler, not by each process at the first use.
-    .unsafeFlags(["-Xfrontend", "-prespecialize-generic-metadata"]),
+    .unsafeFlags(["-Xfrontend", "-prespecialize-generic-metadata"], .when(configuration: .release)),
 ]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
