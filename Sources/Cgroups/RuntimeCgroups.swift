@@ -1,6 +1,7 @@
 import Glibc
 import Linux
 public import OCI
+import SystemPackage
 
 /// What a Spec and the command line say about a container's cgroup.
 public struct CgroupRequest: Sendable {
@@ -132,6 +133,12 @@ extension Cgroups {
         }
         let scope = try SystemdScope(request.path, id: request.id)
         var properties = SystemdProperties(resources, version)
+        if version == .v1, let devices = resources.devices {
+            // `contents…`: without the file no driver is known, and only single devices can be named
+            let drivers = FileDescriptor.contentsIfReadable(of: "/proc/devices", limit: 1 << 16) ?? []
+            let groups = DeviceGroups(String(decoding: drivers, as: UTF8.self))
+            try properties.addDevices(devices, groups: groups)
+        }
         try properties.add(request.annotations ?? [:])
         try scope.start(properties, version)
         return try wrapped(scope.unit) { () -> any Cgroup in

@@ -27,6 +27,19 @@ struct SystemdProperties {
         list.append((name, "ay", { $0.array(alignment: 1) { for value in values { $0.byte(value) } } }))
     }
 
+    mutating func pairs(_ name: String, _ values: [(String, String)]) {
+        let write: (inout DBusWriter) -> Void = { writer in
+            writer.array(alignment: 8) { writer in
+                for (first, second) in values {
+                    writer.align(8)
+                    writer.string(first)
+                    writer.string(second)
+                }
+            }
+        }
+        list.append((name, "a(ss)", write))
+    }
+
     mutating func append(_ other: SystemdProperties) { list += other.list }
 
     /// As `a(sv)`.

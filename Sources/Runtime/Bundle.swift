@@ -57,6 +57,10 @@ public struct Bundle: Sendable {
             bytes = try directory.contents(of: name, limit: limit)
         } catch  where error.errno == .noSuchFileOrDirectory {
             throw Failure("", "", "JSON specification file \(name) not found")
+        } catch  where error.errno == .invalidArgument {
+            throw Failure("read", name, "not a regular file")
+        } catch  where error.errno == .fileTooLarge {
+            throw Failure("read", name, "larger than \(limit >> 20) MiB")
         } catch {
             throw Failure("read", name, error)
         }

@@ -92,8 +92,11 @@ extension RuntimeContainer {
     public func processes() throws -> [pid_t] {
         let record = try record()
         guard let process = try initProcess(record) else { throw Failure("", id, "container not running") }
-        process.pidfd.closeQuietly()
-        return try cgroup(record)?.processes().sorted() ?? [record.pid]
+        defer { process.pidfd.closeQuietly() }
+        if let cgroup = try cgroup(record) { return try cgroup.processes().sorted() }
+        return try step("list processes", id) { () throws(SystemCallError) in
+            try ProcessTree.processes(of: record.pid)
+        }
     }
 
     // MARK: Events

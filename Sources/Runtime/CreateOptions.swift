@@ -10,6 +10,8 @@ public struct CreateOptions: Sendable {
     public var pidFile: String?
     /// A Unix socket that gets the terminal's master side.
     public var consoleSocket: String?
+    /// A Unix socket that gets a descriptor of init.
+    public var pidfdSocket: String?
     /// Whether the root is changed by pivot_root(2).
     public var pivots = true
     /// Whether the container gets a session keyring of its own.
@@ -27,6 +29,7 @@ public struct CreateOptions: Sendable {
     func withAbsolutePaths() throws(Failure) -> CreateOptions {
         var options = self
         if let pidFile { options.pidFile = try Paths.absolute(pidFile) }
+        if let pidfdSocket { options.pidfdSocket = try Paths.absolute(pidfdSocket) }
         if let consoleSocket { options.consoleSocket = try Paths.absolute(consoleSocket) }
         return options
     }

@@ -13,6 +13,8 @@ struct Creation {
     let waits: Bool
     /// Whether init lives on without this process.
     let detaches: Bool
+    /// Where the container comes from a checkpoint.
+    var restoration: Restoration?
 
     /// A container whose init waits, or has become the command.
     struct Made {
@@ -41,7 +43,8 @@ struct Creation {
         try requireConsole(bundle.spec)
         try CreateOptions.requireOpen(descriptors: options.preservedDescriptors + CreateOptions.listenDescriptors)
         // The longest part of a start begins first. Inside a new user namespace it must be made from there.
-        let network = bundle.spec.makes(.network) && !bundle.spec.has(.user) ? NetworkPreparation.start() : nil
+        let makesNetwork = restoration == nil && bundle.spec.makes(.network) && !bundle.spec.has(.user)
+        let network = makesNetwork ? NetworkPreparation.start() : nil
         let receiver: FileDescriptor? =
             switch network {
             case .some(let preparation): preparation.receiver
@@ -73,6 +76,7 @@ struct Creation {
             record.noNewKeyring = options.makesKeyring ? nil : true
             // Before the clone: whoever is killed from here on leaves nothing that `delete` does not find.
             try container.save(record)
+            if let restoration { return try restoration.launch(self, container, bundle, record, cgroup) }
             return try launch(container, bundle, record, cgroup, network)
         } catch {
             try? cgroup?.kill()  // `try?`: the first error is the one to report
@@ -91,7 +95,8 @@ struct Creation {
         var sandbox = try sandbox(container, bundle, record, cgroup)
         sandbox.network = network
         defer { sandbox.cgroup.close() }
-        if waits {
+        let gated = waits || isGated(cgroup)
+        if gated {
             sandbox.engine.gate = try step("make", StartGate.name) { () throws(SystemCallError) in
                 try StartGate.make(in: container.directory)
             }
@@ -111,13 +116,30 @@ struct Creation {
             record.pid = launch.process.pid
             record.startTime = ProcessStatus(launch.process.pid)?.startTime ?? 0
             try container.save(record)
-            if let pidFile = options.pidFile { try PIDFile(pidFile).write(launch.process.pid) }
+            try announce(launch.process)
+            if gated, !waits {
+                // Init's end of it is to be the only one.
+                sandbox.engine.gate?.closeQuietly()
+                sandbox.engine.gate = nil
+                try openGate(of: container, for: launch.process)
+            }
             return Made(
                 container: container, record: record, spec: bundle.spec, process: launch.process, cgroup: cgroup,
                 console: rest)
         } catch {
             launch.abandon()
             throw error
+        }
+    }
+
+    /// Whether a container that runs at once waits until it is recorded: killed before that, the maker of one without a
+    /// cgroup would leave it where nobody finds it, unless it ends with its maker.
+    private func isGated(_ cgroup: (any Cgroup)?) -> Bool { detaches && cgroup == nil }
+
+    private func openGate(of container: RuntimeContainer, for process: ProcessHandle) throws(Failure) {
+        try StartGate.open(in: container.directory, for: process)
+        try step("remove", StartGate.name) { () throws(SystemCallError) in
+            try container.directory.remove(StartGate.name)
         }
     }
 
@@ -173,6 +195,12 @@ struct Creation {
             target: try cgroup.cloneTarget(), joinFiles: try cgroup.joinFiles(), views: cgroup.views)
     }
 
+    /// Tells the engine of init, as it asked for.
+    func announce(_ process: ProcessHandle) throws(Failure) {
+        if let pidFile = options.pidFile { try PIDFile(pidFile).write(process.pid) }
+        if let socket = options.pidfdSocket { try EngineSocket(connecting: socket).send(process: process) }
+    }
+
     // MARK: Terminal
 
     private func requireConsole(_ spec: Spec) throws(Failure) {
@@ -186,10 +214,10 @@ struct Creation {
     }
 
     /// - Returns: What is left for this process to serve.
-    private func deliver(_ console: FileDescriptor?, of spec: Spec) throws(Failure) -> FileDescriptor? {
+    func deliver(_ console: FileDescriptor?, of spec: Spec) throws(Failure) -> FileDescriptor? {
         guard let console, let socket = options.consoleSocket else { return console }
         defer { console.closeQuietly() }
-        try ConsoleSocket(connecting: socket).send(console)
+        try EngineSocket(connecting: socket).send(terminal: console)
         return nil
     }
 }

@@ -27,6 +27,8 @@ public struct ExecOptions: Sendable {
     public var pidFile: String?
     /// A Unix socket that gets the terminal's master side.
     public var consoleSocket: String?
+    /// A Unix socket that gets a descriptor of the command's process.
+    public var pidfdSocket: String?
     /// Whether to return when the command runs.
     public var detaches = false
     /// Whether a paused container is entered all the same; the command goes on with it.

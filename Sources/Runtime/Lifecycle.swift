@@ -63,7 +63,11 @@ extension RuntimeContainer {
 
     private func signalAll(_ signal: Signal, _ record: RuntimeRecord) throws {
         guard let cgroup = try cgroup(record) else {
-            _ = try initProcess(record)?.send(signal.rawValue)
+            guard let process = try initProcess(record) else { return }
+            defer { process.pidfd.closeQuietly() }
+            let others = try ProcessTree.processes(of: process.pid).filter { $0 != process.pid }
+            for pid in others { Glibc.kill(pid, signal.rawValue) }
+            try process.send(signal.rawValue)
             return
         }
         if signal == .kill { return try killAll(record) }

@@ -53,17 +53,19 @@ private struct RuntimeExec {
         let initProcess = try runningInit()
         defer { initProcess.pidfd.closeQuietly() }
         let pidFile = try options.pidFile.map { path throws(Failure) in try PIDFile(Paths.absolute(path)) }
-        let socket = try options.consoleSocket.map { path throws(Failure) in try ConsoleSocket(connecting: path) }
+        let socket = try options.consoleSocket.map { path throws(Failure) in try EngineSocket(connecting: path) }
+        let pidfdSocket = try options.pidfdSocket.map { path throws(Failure) in try EngineSocket(connecting: path) }
         let signals = options.detaches ? nil : try ForegroundProcess.holdSignals()
         let launch = try launch(into: initProcess)
         var console = try launch.waitUntilRunning()
         do throws(Failure) {
             if let master = console, let socket {
-                try socket.send(master)
+                try socket.send(terminal: master)
                 master.closeQuietly()
                 console = nil
             }
             try pidFile?.write(launch.process.pid)
+            try pidfdSocket?.send(process: launch.process)
         } catch {
             launch.abandon()
             throw error

@@ -34,6 +34,7 @@ public struct RuntimeRecord: JSONMappable, Sendable {
         fields.required("bundle", &bundle)
         fields.required("rootfs", &rootfs)
         fields.required("pid", &pid)
+        fields.check("pid", pid >= 0, expected: "a number that is not negative")
         fields.required("startTime", &startTime)
         fields.required("created", &created)
         fields.optional("annotations", &annotations)

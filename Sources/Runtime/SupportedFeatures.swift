@@ -12,7 +12,12 @@ public enum SupportedFeatures {
             ociVersionMin: "1.0.0", ociVersionMax: "1.3.0",
             hooks: ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"],
             mountOptions: mountOptions, linux: linux,
-            annotations: ["org.opencontainers.runtime.apus.seccomp": "libseccomp \(SeccompFilter.libraryVersion)"]
+            annotations: [
+                "org.opencontainers.runtime.apus.seccomp": "libseccomp \(SeccompFilter.libraryVersion)",
+                // The name by which engines ask whether there are `checkpoint` and `restore`.
+                "org.opencontainers.runc.checkpoint.enabled": "true",
+            ],
+            potentiallyUnsafeConfigAnnotations: ["org.criu.config", "org.systemd.property."]
         ).json()
     }
 

@@ -25,9 +25,16 @@ fi
 load=$(cut -d' ' -f1-3 /proc/loadavg)
 work=$(mktemp -d -t apus-bench.XXXXXX)
 export APUS_ROOT=$work/data
+# The executable by the name that engines call it by.
+own=$work/apus-runtime
+ln -s "$apus" "$own"
 clean_up() {
     "$apus" ps -aq 2>/dev/null | xargs -r "$apus" rm -f >/dev/null 2>&1 || true
-    for runtime in crun runc; do "$runtime" delete -f "apus-bench-$runtime" 2>/dev/null || true; done
+    for runtime in crun runc "$own"; do
+        for id in "apus-bench-${runtime##*/}" apus-bench-cycle apus-bench-limit; do
+            "$runtime" delete -f "$id" >/dev/null 2>&1 || true
+        done
+    done
     crun delete -f apus-bench-conmon 2>/dev/null || true
     if [[ ${docker_image:-} ]]; then docker rmi -f "$docker_image" >/dev/null || true; fi
     # podman leaves its own store mounted.
@@ -57,6 +64,13 @@ bundle() {
 }
 bundle true /bin/true
 bundle sleep /bin/sleep 1000
+# The three calls by which an engine runs a container, as one command for each runtime.
+cat >"$work/cycle" <<EOF
+#!/bin/sh
+"\$1" create --bundle $work/true apus-bench-cycle </dev/null >/dev/null 2>&1 &&
+    "\$1" start apus-bench-cycle && "\$1" delete --force apus-bench-cycle
+EOF
+chmod +x "$work/cycle"
 
 # --- timings ----------------------------------------------------------------
 commands=()
@@ -66,8 +80,10 @@ run="$apus run --rm --network none"
 add 'apus run' "$run --rootfs $root true"
 add 'apus run, no seccomp' "$run --security-opt seccomp=unconfined --rootfs $root true"
 add 'bubblewrap' "bwrap --unshare-pid --unshare-net --unshare-uts --unshare-ipc --bind $root / --proc /proc --dev /dev true"
-add 'crun run' "crun run --bundle $work/true apus-bench"
-add 'runc run' "runc run --bundle $work/true apus-bench"
+for runtime in "$own" crun runc; do
+    add "${runtime##*/} run" "$runtime run --bundle $work/true apus-bench"
+    add "${runtime##*/} create+start+delete" "$work/cycle $runtime"
+done
 # Installed is not enough: where podman or Docker cannot run, say so and go on.
 if command -v podman >/dev/null; then
     podman="podman --root $work/podman --runroot $work/podman-run --cgroup-manager cgroupfs run --rm --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none --rootfs $root true"
@@ -82,9 +98,9 @@ fi
 
 container=$("$apus" run -d --network none --rootfs "$root" sleep 1000)
 add 'apus exec' "$apus exec $container true"
-for runtime in crun runc; do
-    "$runtime" run --detach --bundle "$work/sleep" "apus-bench-$runtime" </dev/null >/dev/null 2>&1
-    add "$runtime exec" "$runtime exec apus-bench-$runtime /bin/true"
+for runtime in "$own" crun runc; do
+    "$runtime" run --detach --bundle "$work/sleep" "apus-bench-${runtime##*/}" </dev/null >/dev/null 2>&1
+    add "${runtime##*/} exec" "$runtime exec apus-bench-${runtime##*/} /bin/true"
 done
 
 for ((round = 1; round <= rounds; round++)); do
@@ -96,6 +112,39 @@ jq -rs 'def median: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor])
     [.[].results[]] | group_by(.command)[] | [.[0].command, (map(.times[]) | median * 1000)] | @tsv' \
     "$work"/round-*.json >"$work/medians"
 median() { awk -F '\t' -v name="$1" '$1 == name { print $2 }' "$work/medians"; }
+
+# --- the least memory limit, and a large configuration ------------------------
+# least RUNTIME: in KiB, the first limit under which `true` runs three times out of three.
+least() {
+    local limit i
+    mkdir -p "$work/limit"
+    for limit in 64 128 192 256 320 384 512 768 1024 1536 2048 3072 4096 6144 8192 16384; do
+        jq --argjson limit $((limit * 1024)) '.linux.resources.memory.limit = $limit' \
+            "$work/true/config.json" >"$work/limit/config.json"
+        for ((i = 0; i < 3; i++)); do
+            "$1" run --bundle "$work/limit" apus-bench-limit </dev/null >/dev/null 2>&1 || break
+        done
+        "$1" delete -f apus-bench-limit >/dev/null 2>&1 || true
+        if ((i == 3)); then
+            echo "$limit"
+            return
+        fi
+    done
+    echo "$0: $1 runs under no limit" >&2
+    return 1
+}
+own_least=$(least "$own") crun_least=$(least crun) runc_least=$(least runc)
+
+# What 1 MiB of strings costs: both are refused right after they have been read, since there is no terminal.
+mkdir -p "$work/large"
+jq '.annotations = ([range(8700) | {key: "org.example.key\(.)", value: "the value of number \(.)"}] | from_entries)
+    | .process.env += [range(13600) | "VARIABLE_\(.)=some value of \(.)"]' \
+    "$work/true/config.json" >"$work/large/config.json"
+large_size=$(stat -c %s "$work/large/config.json")
+hyperfine -N -i --style none --warmup 2 --runs 50 --export-json "$work/large.json" \
+    "$own run --console-socket /nowhere --bundle $work/large apus-bench" \
+    "$own run --console-socket /nowhere --bundle $work/true apus-bench" >/dev/null 2>&1
+large_cost=$(jq '(.results[0].median - .results[1].median) * 1000' "$work/large.json")
 
 # --- memory of the process that stays with a detached container ---------------
 pss() { awk '/^Pss:/ { print $2 }' "/proc/$1/smaps_rollup"; }
@@ -129,7 +178,7 @@ printf 'Linux %s, %s processors, %s; %s; %s; %s\n' "$(uname -r)" "$(nproc)" "$("
     "$(crun --version | head -n 1)" "$(runc --version | head -n 1)" "$(bwrap --version)"
 printf 'load at the start %s; medians of %s runs in %s rounds\n\n' "$load" $((rounds * runs)) "$rounds"
 awk -F '\t' -v floor="$(median floor)" '
-    { printf "%-24s %8.2f ms %7.2f x floor\n", $1, $2, $2 / floor }' < <(sort -t $'\t' -k2,2g "$work/medians")
+    { printf "%-34s %8.2f ms %7.2f x floor\n", $1, $2, $2 / floor }' < <(sort -t $'\t' -k2,2g "$work/medians")
 echo
 # figure NAME VALUE UNIT RELATION TARGET
 figure() {
@@ -141,6 +190,13 @@ ratio() { awk -v a="$(median "$1")" -v b="$(median "$2")" 'BEGIN { print a / b }
 figure 'apus run / floor' "$(ratio 'apus run' floor)" x '<=' 1.5
 figure 'apus run / bubblewrap' "$(ratio 'apus run' bubblewrap)" x '<' 1
 figure 'apus exec / crun exec' "$(ratio 'apus exec' 'crun exec')" x '<=' 0.5
+figure 'apus-runtime run / floor' "$(ratio 'apus-runtime run' floor)" x '<=' 1.4
+figure 'apus-runtime run / crun run' "$(ratio 'apus-runtime run' 'crun run')" x '<=' 0.5
+figure 'apus-runtime create+start+delete / crun' \
+    "$(ratio 'apus-runtime create+start+delete' 'crun create+start+delete')" x '<=' 0.5
+figure 'apus-runtime exec / crun exec' "$(ratio 'apus-runtime exec' 'crun exec')" x '<=' 0.5
+figure "least memory limit, target crun (runc: $runc_least)" "$own_least" KiB '<=' "$crun_least"
+figure "parse of a config.json of $((large_size / 1024)) KiB" "$large_cost" ms '<=' 10
 figure 'default seccomp filter' \
     "$(awk -v a="$(median 'apus run')" -v b="$(median 'apus run, no seccomp')" 'BEGIN { print a - b }')" ms '<' 0.2
 figure 'detached supervisor (PSS), target conmon' "$apus_pss" kB '<' "$conmon_pss"

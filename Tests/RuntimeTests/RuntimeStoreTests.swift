@@ -32,6 +32,20 @@ import Testing
         #expect(read.json() == record.json() && read.cgroup == record.cgroup && read.startTime == 1 << 40)
     }
 
+    @Test(arguments: [(#""pid":1"#, #""pid":-1"#, "pid"), (#""pid":1"#, #""pid":"1""#, "pid")])
+    func `a record with an impossible value is refused by its name`(old: String, new: String, path: String) throws {
+        var record = RuntimeRecord()
+        record.pid = 1
+        let text = String(decoding: record.json(), as: UTF8.self)
+        try #require(text.contains(old))
+        do {
+            _ = try RuntimeRecord(json: Array(text.replacing(old, with: new).utf8))
+            Issue.record("\(new) was taken")
+        } catch {
+            #expect(error.path == path)
+        }
+    }
+
     @Test func `the time has the form of RFC 3339`() throws {
         let digits = Clock.rfc3339().map { $0.isNumber ? "0" : String($0) }.joined()
         #expect(digits == "0000-00-00T00:00:00.000000000Z")

@@ -17,8 +17,9 @@ extension SpecCheck {
             if let path = namespace.path { try checkFile(path, of: namespace.type, at: "\(place).path") }
         }
         guard spec.has(.mount) else {
+            // Other runtimes leave what they mount then on the machine, when the container has long been deleted.
             return try refuse(
-                "linux.namespaces", "without 'mount' the container's root would become that of every process here")
+                "linux.namespaces", "without 'mount' all that the container mounts would stay mounted on this machine")
         }
         try checkIDMaps(linux)
         if let offsets = linux.timeOffsets, !offsets.isEmpty { try checkTimeOffsets(offsets) }

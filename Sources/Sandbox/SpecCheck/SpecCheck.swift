@@ -26,6 +26,7 @@ public struct SpecCheck: Sendable {
         // Names are what a higher level looks up; on Linux the numbers count.
         self.spec.process?.user.username = nil
         try checkMounts(bundle)
+        if let hooks = spec.hooks { try checkHooks(hooks) }
         if let linux = spec.linux {
             try checkNamespaces(linux)
             try checkDevices(linux.devices ?? [])

@@ -6,7 +6,7 @@ import Runtime
 enum CreateContainer {
     /// Those that `run` has as well.
     static let options: [RuntimeOption] = [
-        .value("bundle", "b"), .value("pid-file"), .value("console-socket"), .flag("no-pivot"),
+        .value("bundle", "b"), .value("pid-file"), .value("console-socket"), .value("pidfd-socket"), .flag("no-pivot"),
         .flag("no-new-keyring"), .value("preserve-fds"),
     ]
 
@@ -24,6 +24,7 @@ enum CreateContainer {
         options.bundle = words.value("bundle") ?? "."
         options.pidFile = words.value("pid-file")
         options.consoleSocket = words.value("console-socket")
+        options.pidfdSocket = words.value("pidfd-socket")
         options.pivots = try !words.has("no-pivot")
         options.makesKeyring = try !words.has("no-new-keyring")
         options.preservedDescriptors = try words.count("preserve-fds")

@@ -5,8 +5,10 @@ import Runtime
 
 /// `apus-runtime events`: print what a container uses, and when memory ran out for it.
 enum EventsOfContainer {
+    static let options: [RuntimeOption] = [.value("interval"), .flag("stats")]
+
     static func run(_ words: ArraySlice<String>, _ globals: RuntimeGlobals) throws -> Int32 {
-        let words = try RuntimeWords(words, [.value("interval"), .flag("stats")])
+        let words = try RuntimeWords(words, options)
         let container = try globals.store().container(words.id(of: "events"))
         if try words.has("stats") { return try tell(container.id, container.statistics()) }
         let interval = try Values.duration(words.value("interval") ?? "5s")

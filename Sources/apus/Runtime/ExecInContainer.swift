@@ -3,10 +3,11 @@ import Runtime
 
 /// `apus-runtime exec`: run a further command in a container.
 enum ExecInContainer {
-    private static let options: [RuntimeOption] = [
+    static let options: [RuntimeOption] = [
         .value("process", "p"), .flag("tty", "t"), .value("cwd"), .value("env", "e"), .value("user", "u"),
         .value("additional-gids", "g"), .value("cap", "c"), .value("apparmor"), .value("process-label"),
         .flag("no-new-privs"), .value("preserve-fds"), .value("pid-file"), .value("console-socket"),
+        .value("pidfd-socket"),
         .flag("detach", "d"), .flag("ignore-paused"), .value("cgroup"), .flag("no-subreaper"),
     ]
 
@@ -39,6 +40,7 @@ enum ExecInContainer {
         result.preservedDescriptors = try words.count("preserve-fds")
         result.pidFile = words.value("pid-file")
         result.consoleSocket = words.value("console-socket")
+        result.pidfdSocket = words.value("pidfd-socket")
         result.detaches = try words.has("detach")
         result.ignoresPause = try words.has("ignore-paused")
         result.cgroups = words.values("cgroup")

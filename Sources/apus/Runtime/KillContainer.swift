@@ -3,8 +3,10 @@ import Runtime
 
 /// `apus-runtime kill`: send a signal to a container.
 enum KillContainer {
+    static let options: [RuntimeOption] = [.flag("all", "a")]
+
     static func run(_ words: ArraySlice<String>, _ globals: RuntimeGlobals) throws -> Int32 {
-        let words = try RuntimeWords(words, [.flag("all", "a")])
+        let words = try RuntimeWords(words, options)
         guard (1...2).contains(words.arguments.count) else {
             throw Failure("", "", "\"kill\" requires the container's ID, and at most a signal")
         }

@@ -4,8 +4,10 @@ import Runtime
 
 /// `apus-runtime list`: the containers below `--root`.
 enum ListOfContainers {
+    static let options: [RuntimeOption] = [.value("format", "f"), .flag("quiet", "q")]
+
     static func run(_ words: ArraySlice<String>, _ globals: RuntimeGlobals) throws -> Int32 {
-        let words = try RuntimeWords(words, [.value("format", "f"), .flag("quiet", "q")])
+        let words = try RuntimeWords(words, options)
         guard words.arguments.isEmpty else { throw Failure("", "", "\"list\" takes no arguments") }
         let store = try globals.store()
         let reports = try store.ids().compactMap { id in try report(store, id) }

@@ -5,9 +5,11 @@ import Runtime
 
 /// `apus-runtime ps`: list the processes of a container.
 enum ProcessesOfContainer {
+    static let options: [RuntimeOption] = [.value("format", "f")]
+
     static func run(_ words: ArraySlice<String>, _ globals: RuntimeGlobals) throws -> Int32 {
         // What stands behind the ID is for ps, with its own options.
-        let words = try RuntimeWords(words, [.value("format", "f")], argumentLimit: 1)
+        let words = try RuntimeWords(words, options, argumentLimit: 1)
         guard let id = words.arguments.first else {
             throw Failure("", "", "\"ps\" requires a minimum of 1 argument, the container's ID")
         }

@@ -3,7 +3,7 @@ import Runtime
 
 /// `apus-runtime run`: make a container, run its command, and delete it at its end.
 enum RunContainer {
-    private static let options =
+    static let options =
         CreateContainer.options + [.flag("detach", "d"), .flag("keep"), .flag("no-subreaper")]
 
     static func run(_ words: ArraySlice<String>, _ globals: RuntimeGlobals) throws -> Int32 {

@@ -15,7 +15,7 @@ enum RuntimeProgram {
             let (globals, command, rest) = try RuntimeGlobals.parse(words)
             log = globals.log
             if globals.wantsVersion { return try printing(version) }
-            if globals.wantsHelp || command.isEmpty { return try printing(help) }
+            if globals.wantsHelp || command.isEmpty { return try printing(RuntimeHelp.text) }
             isExec = command == "exec"
             if isExec { log.hold() }
             log.debug("\(command): \(rest.joined(separator: " "))")
@@ -31,7 +31,7 @@ enum RuntimeProgram {
 
     private static func run(_ name: String, _ words: ArraySlice<String>, _ globals: RuntimeGlobals) throws -> Int32 {
         // An engine asks so whether there is such a command: then help has a line for it.
-        if let word = words.first, word == "--help" || word == "-h", help.contains("\n  \(name) ") {
+        if let word = words.first, word == "--help" || word == "-h", let help = RuntimeHelp.text(of: name) {
             return try printing(help)
         }
         return switch name {
@@ -46,11 +46,13 @@ enum RuntimeProgram {
         case "pause": try PauseContainer.run(words, globals)
         case "resume": try ResumeContainer.run(words, globals)
         case "update": try UpdateContainer.run(words, globals)
+        case "checkpoint": try CheckpointContainer.run(words, globals)
+        case "restore": try RestoreContainer.run(words, globals)
         case "events": try EventsOfContainer.run(words, globals)
         case "ps": try ProcessesOfContainer.run(words, globals)
         case "spec": try WriteSpec.run(words)
         case "features": try printing(JSONString.indented(SupportedFeatures.json(), by: "    ") + "\n")
-        case "help": try printing(help)
+        case "help": try printing(RuntimeHelp.text)
         default: throw Failure("", "", "unknown command '\(name)'; see 'apus-runtime --help'")
         }
     }
@@ -70,49 +72,23 @@ enum RuntimeProgram {
         spec: \(SupportedFeatures.specVersion)
 
         """
-
-    private static let help = """
-        Run containers of OCI bundles, for engines: with the commands and options of runc.
-
-        Usage: apus-runtime [GLOBAL OPTIONS] COMMAND [OPTIONS] ID
-
-        Commands:
-          create    make a container, whose command waits for 'start'
-          start     let a created container's command run
-          run       both, and delete the container when its command has ended
-          state     print a container's state
-          kill      send a signal to a container
-          delete    remove a container that has ended
-          exec      run a further command in a container
-          list      list containers
-          ps        list the processes of a container
-          events    print what a container uses, and when memory ran out for it
-          pause     stop the processes of a container
-          resume    let them go on
-          update    change a container's limits
-          spec      write an example config.json
-          features  print what this runtime can do
-
-        Global options:
-          --root DIR           where states are kept
-          --log FILE           where errors are written to as well
-          --log-format FORMAT  text (default) or json
-          --debug              log more
-          --systemd-cgroup     take cgroupsPath as slice:prefix:name
-          --rootless BOOL      whether to go without a cgroup that may not be made: true, false or auto
-          --criu PATH          the criu to use
-          --version, --help
-
-        """
 }
 
 /// Errors in the words that engines look for in them.
 enum RuntimeWording {
     static func text(of error: any Error) -> String {
-        guard let failure = error as? Failure, failure.step == "exec", failure.exitCode != 125 else {
-            return "\(error)"
-        }
+        guard var failure = error as? Failure else { return "\(error)" }
+        failure.remedy = failure.remedy.flatMap(remedy)
+        guard failure.step == "exec", failure.exitCode != 125 else { return "\(failure)" }
         return "unable to start container process: exec: \"\(failure.subject)\": \(reason(failure))"
+    }
+
+    /// What of a remedy can be done here, where there are none of the options of `run`.
+    private static func remedy(_ text: String) -> String? {
+        let foreign = ["--limits", "--security-opt", "--storage", "--rootfs", "--pid host", "--userns"]
+        var parts = text.split(separator: ", or ").map { String($0) }
+        parts.removeAll { part in foreign.contains { part.contains($0) } }
+        return parts.isEmpty ? nil : parts.joined(separator: ", or ")
     }
 
     /// - Note: as Go's os/exec has them.

@@ -15,6 +15,11 @@ struct RuntimeOption {
         RuntimeOption(name: name, short: short, takesValue: true)
     }
 
+    /// As help shows it: `--bundle VALUE, -b`.
+    var form: String {
+        "--\(name)\(takesValue ? " VALUE" : "")\(short.utf8CodeUnitCount > 0 ? ", -\(short)" : "")"
+    }
+
     /// With one dash or two, as Go's programs take both.
     fileprivate func isNamed(_ name: Substring) -> Bool {
         name.utf8.elementsEqual(self.name.description.utf8)

@@ -7,7 +7,7 @@ import SystemPackage
 
 /// `apus-runtime update`: change a container's limits.
 enum UpdateContainer {
-    private static let options: [RuntimeOption] = [
+    static let options: [RuntimeOption] = [
         .value("resources", "r"), .value("blkio-weight"), .value("cpu-period"), .value("cpu-quota"),
         .value("cpu-burst"), .value("cpu-share"), .value("cpu-rt-period"), .value("cpu-rt-runtime"),
         .value("cpuset-cpus"), .value("cpuset-mems"), .value("cpu-idle"), .value("kernel-memory"),

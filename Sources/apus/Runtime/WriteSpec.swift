@@ -5,8 +5,10 @@ import SystemPackage
 
 /// `apus-runtime spec`: write an example config.json.
 enum WriteSpec {
+    static let options: [RuntimeOption] = [.value("bundle", "b"), .flag("rootless")]
+
     static func run(_ words: ArraySlice<String>) throws -> Int32 {
-        let words = try RuntimeWords(words, [.value("bundle", "b"), .flag("rootless")])
+        let words = try RuntimeWords(words, options)
         guard words.arguments.isEmpty else { throw Failure("", "", "\"spec\" takes no arguments") }
         let path = (words.value("bundle").map { "\($0)/" } ?? "") + "config.json"
         let json = try JSONString.indented(ExampleSpec.json(rootless: words.has("rootless")), by: "\t") + "\n"

@@ -14,15 +14,10 @@ import Testing
                 $0.process?.terminal = true
             }
             let path = "\(runtime.apus.directory)/console"
-            let listener = try Self.listen(at: path)
-            defer { listener.closeQuietly() }
+            let listener = try EngineListener(path)
+            defer { listener.close() }
             try runtime.create(runtime.id(), "--console-socket", path)
-            let connection = FileDescriptor(rawValue: try check("accept") { apus_accept(listener.rawValue) })
-            defer { connection.closeQuietly() }
-            var descriptor: CInt = -1
-            var bytes = [UInt8](repeating: 0, count: 256)
-            #expect(DescriptorPassing.receive(&bytes, descriptor: &descriptor, from: connection) > 0)
-            let terminal = FileDescriptor(rawValue: descriptor)
+            let terminal = try listener.receive()
             try #require(terminal.isTerminal)
             defer { terminal.closeQuietly() }
             expectOutput(try runtime("start", runtime.id()), "")
@@ -33,18 +28,19 @@ import Testing
         }
     }
 
-    private static func listen(at path: String) throws -> FileDescriptor {
-        let socket = FileDescriptor(
-            rawValue: try check("socket") {
-                Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
-            })
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        try check("bind") { apus_bind_unix(socket.rawValue, &address) }
-        try check("listen") { Glibc.listen(socket.rawValue, 1) }
-        chmod(path, 0o777)
-        return socket
+    @Test(arguments: Caller.available)
+    func `a descriptor that stands for init is sent when asked for`(caller: Caller) throws {
+        try withRuntime(caller) { runtime in
+            let path = "\(runtime.apus.directory)/pidfd"
+            let listener = try EngineListener(path)
+            defer { listener.close() }
+            try runtime.create(runtime.id(), "--pidfd-socket", path)
+            let pidfd = try listener.receive()
+            defer { pidfd.closeQuietly() }
+            try check("pidfd_send_signal") { apus_pidfd_send_signal(pidfd.rawValue, SIGKILL) }
+            _ = try Deadline.after().wait(for: [(pidfd, POLLIN)], "init's end")
+            #expect(try runtime.state(runtime.id()).status == .stopped)
+        }
     }
 
     @Test func `a terminal without a socket, and a socket without a terminal, are refused`() throws {

@@ -131,6 +131,64 @@ import Testing
         }
     }
 
+    @Test(Requirement.root) func `a cgroup below the container's own is entered, by its controller or in all`() throws {
+        try withContainer(.root, memory: 64 << 20) { runtime, id in
+            let record = try JSON(String(contentsOfFile: "\(runtime.root)/\(id)/state.json", encoding: .utf8))
+            guard case .object(let directories) = record["cgroup"]?["directories"] else {
+                Issue.record("no cgroups in \(record)")
+                return
+            }
+            let paths = directories.values.compactMap { path in if case .string(let text) = path { text } else { nil } }
+            for path in paths { try check("mkdir", path) { mkdir("\(path)/below", 0o755) } }
+            defer { for path in paths { rmdir("\(path)/below") } }
+            let inside = try runtime("exec", "--cgroup", "below", id, "sh", "-c", "cat /proc/self/cgroup")
+            let lines = inside.output.split(separator: "\n").filter { $0.hasSuffix("/below") }
+            #expect(inside.status == 0 && lines.count == paths.count, "\(inside)")
+            guard !Machine.hasCgroupV2 else { return }
+            let one = try runtime("exec", "--cgroup", "memory:below", id, "sh", "-c", "cat /proc/self/cgroup")
+            #expect(one.output.split(separator: "\n").filter { $0.hasSuffix("/below") }.count == 1, "\(one)")
+        }
+    }
+
+    @Test(Requirement.root) func `a paused container is entered when that is ignored, and goes on with it`() throws {
+        try withContainer(.root) { runtime, id in
+            expectOutput(try runtime("pause", id), "")
+            let directory = runtime.apus.directory
+            let words = ["exec", "--ignore-paused", "--pid-file", "\(directory)/pid", id, "echo", "awake"]
+            let process = try runtime.apus.startProgram(runtime.words(words))
+            try waitUntil(changing: ["\(runtime.root)/\(id)", directory], "the pause to hold it") {
+                // On v2 it starts in the frozen cgroup, on v1 it enters it: either way nothing of it runs yet.
+                try runtime.state(id).status == .paused
+            }
+            expectOutput(try runtime("resume", id), "")
+            expectOutput(try process.wait(), "awake")
+        }
+    }
+
+    @Test(Requirement.root, arguments: [("--apparmor", "AppArmor"), ("--process-label", "SELinux")])
+    func `a label of a security module is applied, or its absence said`(option: String, name: String) throws {
+        try withContainer(.root) { runtime, id in
+            let outcome = try runtime("exec", option, "some-label", id, "true")
+            // No machine of these tests has a profile of that name.
+            #expect(outcome.status == 255 && outcome.errors.contains(name), "\(outcome)")
+            #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome)")
+        }
+    }
+
+    @Test(Requirement.root) func `a descriptor that stands for the process is sent when asked for`() throws {
+        try withContainer(.root) { runtime, id in
+            let path = "\(runtime.apus.directory)/pidfd"
+            let listener = try EngineListener(path)
+            defer { listener.close() }
+            let process = try runtime.apus.startProgram(
+                runtime.words(["exec", "--pidfd-socket", path, id, "sleep", "1000"]))
+            let pidfd = try listener.receive()
+            defer { pidfd.closeQuietly() }
+            try check("pidfd_send_signal") { apus_pidfd_send_signal(pidfd.rawValue, SIGKILL) }
+            #expect(try process.wait().status == 137)
+        }
+    }
+
     @Test(arguments: Caller.available)
     func `descriptors are passed on when asked for`(caller: Caller) throws {
         try withContainer(caller) { runtime, id in

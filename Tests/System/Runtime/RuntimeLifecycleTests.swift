@@ -128,4 +128,25 @@ import Testing
             expectOutput(try runtime("delete", "--force", runtime.id()), "")
         }
     }
+
+    @Test(arguments: Caller.available)
+    func `all processes are listed and signalled, with a cgroup or without`(caller: Caller) throws {
+        try withRuntime(caller) { runtime in
+            try runtime.configure(script: "sleep 1000 & trap '' TERM; echo ready; wait; exec sleep 2000")
+            try runtime.create(runtime.id())
+            expectOutput(try runtime("start", runtime.id()), "")
+            try waitUntil(changing: [runtime.apus.directory], "its start") { try runtime.output == "ready\n" }
+            let executed = try runtime.apus.startProgram(
+                runtime.words(["exec", runtime.id(), "sh", "-c", "echo ready; exec sleep 1000"]))
+            try executed.waitForOutput("ready")
+            let listed = try runtime("ps", "--format", "json", runtime.id())
+            let pids = listed.output.split { !$0.isNumber }.compactMap { pid_t($0) }
+            #expect(listed.status == 0 && pids.count == 3, "\(listed)")
+            #expect(try pids.contains(#require(runtime.state(runtime.id()).pid)), "\(listed)")
+            // Init goes on without the others.
+            expectOutput(try runtime("kill", "--all", runtime.id(), "TERM"), "")
+            #expect(try executed.wait().status == 143)
+            #expect(try runtime.state(runtime.id()).status == .running)
+        }
+    }
 }

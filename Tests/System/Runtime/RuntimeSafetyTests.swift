@@ -89,4 +89,23 @@ import Testing
             for run in runs { expectOutput(try run.wait(), "done") }
         }
     }
+
+    @Test(arguments: Caller.available)
+    func `a detached run that is killed at any moment leaves nothing that delete does not find`(caller: Caller) throws {
+        try withRuntime(caller) { runtime in
+            let mark = MarkedProcesses.newMark()
+            try runtime.configure(["sleep", mark])
+            let script = #"exec "$@" >/dev/null 2>&1 </dev/null"#
+            for _ in 0..<30 {
+                let words =
+                    ["/bin/sh", "-c", script, "sh"] + runtime.words(["run", "-d", "-b", runtime.bundle, runtime.id()])
+                let process = try runtime.apus.startProgram(words)
+                usleep(.random(in: 0...30_000))  // the moment is what is to be any
+                try process.send(SIGKILL)
+                _ = try process.waitForEnd()
+                expectOutput(try runtime("delete", "--force", runtime.id()), "")
+                try MarkedProcesses.waitForEnd(mark)
+            }
+        }
+    }
 }

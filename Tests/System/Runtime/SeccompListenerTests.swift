@@ -14,16 +14,7 @@ import Testing
 
         init(_ path: String) throws {
             self.path = path
-            socket = FileDescriptor(
-                rawValue: try check("socket") {
-                    Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
-                })
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-            try check("bind") { apus_bind_unix(socket.rawValue, &address) }
-            try check("listen") { Glibc.listen(socket.rawValue, 4) }
-            chmod(path, 0o777)
+            socket = try EngineListener.listen(at: path)
         }
 
         /// Takes what a runtime sends over one connection.

@@ -1,12 +1,12 @@
 import CLinux
 import Glibc
-import Linux
+public import Linux
 import SystemPackage
 
-/// The Unix socket at which an engine waits for a container's terminal.
+/// A Unix socket at which an engine waits for a descriptor: that of a container's terminal, or of a process.
 ///
 /// - Note: runc's docs/terminals.md: one message with one descriptor.
-public struct ConsoleSocket {
+public struct EngineSocket {
     private let path: String
     private let socket: FileDescriptor
 
@@ -20,16 +20,27 @@ public struct ConsoleSocket {
                 })
             try Self.connect(socket, to: path)
         } catch {
-            throw Failure("send terminal", path, error)
+            throw Failure("connect", path, error)
         }
     }
 
     /// Sends the master side of a terminal, and closes the socket.
-    public func send(_ terminal: FileDescriptor) throws(Failure) {
+    public func send(terminal: FileDescriptor) throws(Failure) {
+        try send(terminal, named: "/dev/ptmx")
+    }
+
+    /// Sends a descriptor that stands for a process (pidfd_open(2)), and closes the socket.
+    public func send(process: ProcessHandle) throws(Failure) {
+        try send(process.pidfd, named: "pidfd")
+    }
+
+    /// - Parameter name: Anything: a descriptor comes only with at least one byte.
+    private func send(_ descriptor: FileDescriptor, named name: StaticString) throws(Failure) {
         defer { socket.closeQuietly() }
-        let name = Array("/dev/ptmx".utf8)  // anything: a descriptor comes only with at least one byte
-        _ = try step("send terminal", path) { () throws(SystemCallError) in
-            try check("sendmsg", "'\(path)'") { DescriptorPassing.send(name, descriptor: terminal, over: socket) }
+        _ = try step("send descriptor", path) { () throws(SystemCallError) in
+            try check("sendmsg", "'\(path)'") {
+                DescriptorPassing.send(Array("\(name)".utf8), descriptor: descriptor, over: socket)
+            }
         }
     }
 
