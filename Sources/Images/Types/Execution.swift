@@ -84,7 +84,6 @@ extension ImageConfig {
 
     /// The value of each member of a set, as Go writes sets.
     private struct Nothing: JSONMappable, Sendable, Hashable {
-        init() {}
         mutating func map(_: JSONFields) {}
     }
 }
