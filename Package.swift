@@ -12,6 +12,7 @@ let strict: [SwiftSetting] = [
 ]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
 let package = Package(
     name: "apus",
@@ -19,6 +20,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
     ],
     targets: [
         // C: headers alone, for what Swift cannot import.
@@ -37,6 +39,9 @@ let package = Package(
             dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "CLinux", system],
             swiftSettings: strict),
         .target(
+            name: "Images", dependencies: ["Linux", "OCI", "Archives", "CLinux", "CArchive", crypto, system],
+            swiftSettings: strict),
+        .target(
             name: "Runtime", dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
             swiftSettings: strict),
         .target(name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "OCI"], swiftSettings: strict),
@@ -45,7 +50,8 @@ let package = Package(
         .executableTarget(
             name: "apus",
             dependencies: [
-                "Linux", "OCI", "Cgroups", "Sandbox", "Containers", "Runtime", "Flags", "Formats", "CLinux", system,
+                "Linux", "OCI", "Cgroups", "Sandbox", "Images", "Containers", "Runtime", "Flags", "Formats", "CLinux",
+                system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
@@ -64,6 +70,9 @@ let package = Package(
         .testTarget(
             name: "ContainersTests",
             dependencies: ["Containers", "Archives", "Cgroups", "Sandbox", "OCI", "Linux", "CLinux", system],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ImagesTests", dependencies: ["Images", "Archives", "OCI", "Linux", "CLinux", system],
             swiftSettings: strict),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Cgroups", "OCI", "Linux"], swiftSettings: strict),
         .testTarget(

@@ -23,16 +23,21 @@ extension Container {
             var comparison = LayerComparison(
                 mountPoints: Set((spec.mounts ?? []).map(\.destination)), comparesOwners: isRoot)
             if mapsRoot { comparison.mapOwners(spec.linux?.uidMappings ?? [], spec.linux?.gidMappings ?? []) }
-            do throws(SystemCallError) {
+            do {
                 switch (config.root, config.storage) {
                 case (.overlay(let source), .copy): try compareCopy(with: source, &comparison)
                 case (.overlay(let source), .overlay):
                     try Self.compareLayer(layersPath, lower: source, at: "/", &comparison)
+                case (.image(let image), _): try compareImage(image, config, spec, &comparison)
                 case (.host, _): try compareHostLayers(&comparison)
                 case (.directory, _): break
                 }
-            } catch {
+            } catch let failure as Failure {
+                throw failure
+            } catch let error as SystemCallError {
                 throw Failure("diff", error.subject, error)
+            } catch {
+                throw Failure("diff", shortID, "\(error)")
             }
             return comparison.changes.sorted { $0.path < $1.path }
         }
@@ -45,6 +50,24 @@ extension Container {
         let original = try FileDescriptor.workingDirectory.open(source, O_RDONLY | O_DIRECTORY)
         defer { original.closeQuietly() }
         try comparison.compareCopy(copy, original: original, at: "/")
+    }
+
+    /// Compares with what the image's layers show together.
+    private func compareImage(
+        _ image: ImageRoot, _ config: ContainerConfig, _ spec: Spec, _ comparison: inout LayerComparison
+    ) throws {
+        let name = config.storage == .copy ? "copy" : "layers/upper"
+        guard directory.has(name) else { return }  // never started
+        let upper = try directory.open(name, O_RDONLY | O_DIRECTORY)
+        defer { upper.closeQuietly() }
+        let lower = try LayerView.open(
+            layerPaths(of: image), at: mountPoint, inUserNamespace: spec.has(.user) && !config.mapsIDs)
+        defer { lower.closeQuietly() }
+        if config.storage == .copy {
+            try comparison.compareCopy(upper, original: lower, at: "/")
+        } else {
+            try comparison.compareOverlay(upper: upper, lower: lower, at: "/")
+        }
     }
 
     /// A layer for the root, and one for each file system or directory that has an overlay of its own.

@@ -158,6 +158,7 @@ extension RootSource: CustomStringConvertible {
         case .directory(let path): path
         case .overlay(let path): "\(path):O"
         case .host: "@host"
+        case .image(let image): image.reference
         }
     }
 }

@@ -18,9 +18,13 @@ extension Container {
 
     /// Makes ready what the container's root needs before it is mounted.
     ///
-    /// - Parameter spec: Whose user namespace is to own the layers.
-    func prepareRoot(_ config: ContainerConfig, _ spec: Spec) throws(Failure) -> RootFilesystem {
-        let root = try prepareUnmappedRoot(config, spec)
+    /// - Parameters:
+    ///   - spec: Whose user namespace is to own the layers.
+    ///   - isLast: Whether nobody mounts it again.
+    func prepareRoot(
+        _ config: ContainerConfig, _ spec: Spec, isLast: Bool = false
+    ) throws(Failure) -> RootFilesystem {
+        let root = try prepareUnmappedRoot(config, spec, isLast)
         return try mapsRoot(config, spec) ? .mapped(root) : root
     }
 
@@ -32,6 +36,7 @@ extension Container {
         switch config.root {
         case .directory(let source), .overlay(let source): path = source
         case .host: path = "/"
+        case .image(let image): path = layerPaths(of: image)[0]
         }
         do throws(SystemCallError) {
             return try FileDescriptor.workingDirectory.status(of: path).st_uid != spec.hostIDsOfRoot?.uid
@@ -40,7 +45,9 @@ extension Container {
         }
     }
 
-    private func prepareUnmappedRoot(_ config: ContainerConfig, _ spec: Spec) throws(Failure) -> RootFilesystem {
+    private func prepareUnmappedRoot(
+        _ config: ContainerConfig, _ spec: Spec, _ isLast: Bool
+    ) throws(Failure) -> RootFilesystem {
         switch (config.root, config.storage) {
         case (.directory(path: let source), _):
             try requireDirectory(source)
@@ -49,10 +56,18 @@ extension Container {
             try requireDirectory(source)
             try makeMountPoint()
             try makeLayers(ownedBy: spec)
-            return .overlay(lower: source, layers: layersPath)
+            return .overlay(lower: [source], layers: layersPath, isVolatile: isLast)
         case (.overlay(path: let source), .copy):
             try requireDirectory(source)
             try copyRoot(source)
+            return .directory(copyPath)
+        case (.image(let image), .overlay):
+            try makeMountPoint()
+            try makeLayers(ownedBy: spec)
+            return .overlay(lower: layerPaths(of: image), layers: layersPath, isVolatile: isLast)
+        case (.image(let image), .copy):
+            try makeMountPoint()
+            try copyLayers(of: image)
             return .directory(copyPath)
         case (.host, .overlay):
             try makeMountPoint()
@@ -108,7 +123,7 @@ extension Container {
         }
     }
 
-    private func makeMountPoint() throws(Failure) {
+    func makeMountPoint() throws(Failure) {
         do throws(SystemCallError) {
             try directory.makeDirectory("root", mode: 0o700)
         } catch {

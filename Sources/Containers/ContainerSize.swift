@@ -36,6 +36,15 @@ public struct SizeMeasurement {
         case (.overlay, .copy):
             let copy = try container.sum([container.copyPath])
             return ContainerSize(layer: copy, root: copy)
+        case (.image(let image), .overlay),
+            (.image(let image), .copy) where !container.directory.has("copy"):
+            let layer = try container.layerSize()
+            var root = layer
+            for path in container.layerPaths(of: image) { root += try rootSize(path, container) }
+            return ContainerSize(layer: layer, root: root)
+        case (.image, .copy):
+            let copy = try container.sum([container.copyPath])
+            return ContainerSize(layer: copy, root: copy)
         case (.host, _):
             let layer = try container.layerSize()
             return ContainerSize(layer: layer, root: layer + Self.machineSize())

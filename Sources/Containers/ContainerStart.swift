@@ -57,6 +57,7 @@ struct ContainerStart {
         if network == nil, spec.makes(.network), !spec.has(.user) { network = NetworkPreparation.start() }
         try container.writeHostFiles(config, spec)
         try container.makeVolumes(config)
+        try container.fillVolumes(config)
         let (cgroup, limits) = try Cgroups.create(
             id: container.id, resources: spec.linux?.resources,
             policy: config.limits, parent: config.cgroupParent
@@ -84,7 +85,8 @@ struct ContainerStart {
         let placement = try place(in: cgroup)
         defer { placement.close() }
         var sandbox = Sandbox(
-            spec: spec, root: try container.prepareRoot(config, spec), mountPoint: container.mountPoint,
+            spec: spec, root: try container.prepareRoot(config, spec, isLast: config.removeAtEnd),
+            mountPoint: container.mountPoint,
             seccomp: try container.seccompProgram(config.effectiveSeccomp, spec), streams: streams.forContainer,
             cgroup: placement,
             usesInit: config.initProcess)

@@ -16,7 +16,7 @@ extension ContainerStore {
     ) throws -> Int32 {
         // The longest part of a start begins first.
         let network = config.network == .none && config.hasHostUsers ? NetworkPreparation.start() : nil
-        let new = try make(config, isBrief: sharesStreams && config.needsNoDirectory)
+        let new = try make(config, isBrief: sharesStreams && config.leavesNothing)
         do {
             try new.writeCidfile(cidfile)
         } catch {
@@ -30,9 +30,9 @@ extension ContainerStore {
 }
 
 extension ContainerConfig {
-    /// Whether a container that ends within its first moments leaves nothing in a directory and no name to remember.
-    fileprivate var needsNoDirectory: Bool {
-        guard case .directory = root, removeAtEnd, name == nil, healthCheck == nil, userNamespace != .auto
+    /// Whether a container that ends within its first moments leaves no records and no name to remember.
+    fileprivate var leavesNothing: Bool {
+        guard removeAtEnd, name == nil, healthCheck == nil, userNamespace != .auto
         else { return false }
         return !mounts.contains { $0.kind == .volume }
     }

@@ -79,7 +79,7 @@ final class HealthMonitor {
     /// In the child: becomes an `exec` whose output goes to the pipe.
     private func runCommand(output: FileDescriptor) -> Never {
         var options = ExecOptions()
-        options.command = ["/bin/sh", "-c", healthCheck.command]
+        options.command = healthCheck.arguments ?? ["/bin/sh", "-c", healthCheck.command]
         do {
             try CurrentProcess.dieWithParent()
             for stream in [STDOUT_FILENO, STDERR_FILENO] {

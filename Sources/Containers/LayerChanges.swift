@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Linux
 import OCI
+import Sandbox
 import SystemPackage
 
 /// One line of `diff`.
@@ -96,7 +97,7 @@ struct LayerComparison {
         let below = wasDirectory ? try Self.openReadable(name, in: lower) : nil
         defer { below?.closeQuietly() }
         try compareOverlay(upper: directory, lower: below, at: here)
-        if let below, Overlays.isOpaque(directory) { try addDeletions(of: below, notIn: directory, at: here) }
+        if let below, OverlayMarks.isOpaque(directory) { try addDeletions(of: below, notIn: directory, at: here) }
         insertDirectory(here, at: position, status, before)
     }
 
@@ -211,26 +212,6 @@ struct LayerComparison {
         guard status.st_mode & S_IFMT == S_IFREG, status.st_size == 0 else { return false }
         let file = try directory.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
         defer { file.closeQuietly() }
-        return Overlays.isWhiteout(file)
-    }
-}
-
-/// The marks that overlayfs leaves in an upper directory, in `trusted.` attributes or, in user namespaces, `user.` ones.
-///
-/// - Note: the kernel's filesystems/overlayfs.rst, "whiteouts and opaque directories".
-enum Overlays {
-    static func isOpaque(_ directory: FileDescriptor) -> Bool {
-        attribute("opaque", of: directory).map { $0 == [UInt8(ascii: "y")] } ?? false
-    }
-
-    static func isWhiteout(_ file: FileDescriptor) -> Bool { attribute("whiteout", of: file) != nil }
-
-    private static func attribute(_ name: String, of file: FileDescriptor) -> [UInt8]? {
-        for space in ["trusted", "user"] {
-            var value = [UInt8](repeating: 0, count: 16)
-            let length = fgetxattr(file.rawValue, "\(space).overlay.\(name)", &value, value.count)
-            if length >= 0 { return Array(value[..<length]) }
-        }
-        return nil
+        return OverlayMarks.isWhiteout(file)
     }
 }

@@ -23,8 +23,7 @@ extension ContainerStore {
         let id = try Self.newID()
         let alive = try lockNew(id)
         if isBrief {
-            let container = Container(id: id, store: self, directory: FileDescriptor(rawValue: -1))
-            return New(container: container, config: config, alive: alive)
+            return New(container: try makeBrief(id, config, alive), config: config, alive: alive)
         }
         do throws(Failure) {
             let (container, config) = try settle(id, config)
@@ -35,7 +34,22 @@ extension ContainerStore {
         }
     }
 
-    /// Gives a container its directory and its name.
+    /// One without a name, and with a directory only where its root needs a place for its layer.
+    private func makeBrief(
+        _ id: String, _ config: ContainerConfig, _ alive: FileDescriptor
+    ) throws(Failure) -> Container {
+        if case .directory = config.root {
+            return Container(id: id, store: self, directory: FileDescriptor(rawValue: -1))
+        }
+        do throws(Failure) {
+            return try makeDirectory(id)
+        } catch {
+            releaseAlive(id, alive)
+            throw error
+        }
+    }
+
+    /// Gives a container its directory, unless it has one, and its name.
     func settle(_ id: String, _ config: ContainerConfig) throws(Failure) -> (Container, ContainerConfig) {
         let container = try makeDirectory(id)
         do throws(Failure) {
@@ -89,6 +103,9 @@ extension ContainerStore {
         defer { releaseAlive(new.container.id, new.alive) }
         do {
             try new.writeCidfile(cidfile)
+            // Until the record says that they are in use.
+            let layers = try new.container.holdLayers(new.config)
+            defer { layers?.closeQuietly() }
             // A Spec that cannot be made is said now rather than at the start.
             let spec = try new.container.makeSpec(new.config)
             try new.container.saveDescription(new.config, spec)

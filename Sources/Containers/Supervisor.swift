@@ -37,6 +37,8 @@ public final class Supervisor {
     let attachment: Attachment
     let loop = EventLoop()
     private let alive: FileDescriptor
+    /// Keeps the image's layers; the kernel lets go of it when this process ends.
+    private let heldLayers: FileDescriptor?
     private let signals: SignalDescriptor
     private let previousMask: SignalSet
 
@@ -67,6 +69,7 @@ public final class Supervisor {
         self.config = config
         self.attachment = attachment
         self.alive = alive
+        heldLayers = try container.holdLayers(config)
         do throws(SystemCallError) {
             // Faults of this very process must still end it at once.
             let faults: [Signal] = [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP].map { Signal(rawValue: $0) }
@@ -215,8 +218,10 @@ public final class Supervisor {
     // MARK: Records
 
     private func recordRunning(_ start: ContainerStart.Started, at time: Timestamp) throws {
-        if !container.hasDirectory {
-            (container, config) = try container.store.settle(container.id, config)
+        if config.name == nil {
+            let brief = container
+            (container, config) = try brief.store.settle(brief.id, config)
+            if brief.hasDirectory { brief.close() }
         }
         // Before the record: whoever reads that it runs can ask for its end.
         if case .inherited = attachment, attachServer == nil { try serve(on: .control) }
@@ -250,8 +255,9 @@ public final class Supervisor {
     }
 
     /// Its name, which `rename` may have changed.
-    private func currentName() -> String {
-        (try? container.loadStateIfPresent())?.name ?? config.name ?? ""  // `try?`: the one that it was made with
+    private func currentName() -> String? {
+        guard config.name != nil else { return nil }  // not settled yet
+        return (try? container.loadStateIfPresent())?.name ?? config.name  // `try?`: the one that it was made with
     }
 
     /// What the user should know about an end that was not the command's own doing; nothing about any other.

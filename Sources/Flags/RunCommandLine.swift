@@ -29,7 +29,10 @@ public enum RunCommandLine {
     public static func help(_ verb: Verb) -> String {
         table(verb).help(
             abstract: verb == .run ? "Run a program in a new container" : "Make a container without starting it",
-            usage: ["[FLAGS] --rootfs DIR[:O] COMMAND [ARGUMENT...]", "[FLAGS] @host COMMAND [ARGUMENT...]"])
+            usage: [
+                "[FLAGS] IMAGE [COMMAND] [ARGUMENT...]", "[FLAGS] --rootfs DIR[:O] COMMAND [ARGUMENT...]",
+                "[FLAGS] @host COMMAND [ARGUMENT...]",
+            ])
     }
 
     /// All flags, by group, for completions and manual pages.
@@ -41,13 +44,16 @@ public enum RunCommandLine {
         _ positionals: ArraySlice<String>, _ flags: inout RunFlags, _ verb: Verb
     ) throws(Failure) {
         var command = positionals
+        if flags.rootfs == nil, command.first != "@host" {
+            return try setImage(&command, &flags, verb)
+        }
         if let rootfs = flags.rootfs {
             flags.config.root = try root(rootfs, flags.surroundings)
             if command.first == "@host" {
                 throw Failure(verb.rawValue, "'@host'", "a second root beside --rootfs '\(rootfs)'")
             }
         } else {
-            try checkIsHost(command.popFirst(), verb)
+            command.removeFirst()
             flags.config.root = .host
             // The end of the flags, for those who are used to saying it.
             if command.first == "--" { command.removeFirst() }
@@ -59,14 +65,17 @@ public enum RunCommandLine {
         if flags.config.arguments[0].isEmpty { throw Failure(verb.rawValue, "''", "an empty command") }
     }
 
-    private static func checkIsHost(_ word: String?, _ verb: Verb) throws(Failure) {
-        guard let word else {
-            throw Failure(verb.rawValue, "", "no root given", remedy: "use --rootfs DIR or @host")
+    /// Takes the image's name; what the image itself says comes later.
+    private static func setImage(
+        _ words: inout ArraySlice<String>, _ flags: inout RunFlags, _ verb: Verb
+    ) throws(Failure) {
+        guard let reference = words.popFirst(), !reference.isEmpty else {
+            throw Failure(verb.rawValue, "", "no image given", remedy: "name one, or use --rootfs DIR or @host")
         }
-        if word != "@host" {
-            throw Failure(
-                verb.rawValue, "'\(word)'", "images are not available", remedy: "use --rootfs DIR or @host")
-        }
+        flags.image.reference = reference
+        flags.request.image = flags.image
+        flags.config.root = .image(ImageRoot(reference: reference))
+        flags.config.command = Array(words)
     }
 
     private static func root(_ text: String, _ surroundings: Surroundings) throws(Failure) -> RootSource {
@@ -123,11 +132,15 @@ public enum RunCommandLine {
     }
 
     private static func setHealthCheck(_ flags: inout RunFlags, _ verb: Verb) throws(Failure) {
+        flags.request.image?.overrides.noHealthCheck = flags.noHealthCheck
         guard let health = flags.health else { return }
         if flags.noHealthCheck {
             throw conflict(verb, "--no-healthcheck", "goes with no other health flag")
         }
-        if health.command.isEmpty { throw conflict(verb, "--health-...", "needs --health-cmd") }
+        if health.command.isEmpty, flags.request.image == nil {
+            throw conflict(verb, "--health-...", "needs --health-cmd")
+        }
+        if health.command == "none" { flags.request.image?.overrides.noHealthCheck = true }
         flags.config.healthCheck = health.command == "none" ? nil : health
     }
 

@@ -8,16 +8,17 @@ extension RunCommandLine {
         FlagTable(
             command: verb.rawValue,
             groups: [
-                general(verb), process, files, namespaces, security, memoryLimits, cpuLimits, otherLimits, network,
+                general(verb), image, process, files, namespaces, security, memoryLimits, cpuLimits, otherLimits,
+                network,
                 lifecycle, metadata,
             ],
             unavailable: unavailable)
     }
 
-    /// Flags of Docker and Podman that stand for what is not there: images, bridged networks, swarm.
+    /// Flags of Docker and Podman that stand for what is not there: bridged networks, swarm.
     private static let unavailable = [
         "--publish", "-p", "--publish-all", "-P", "--expose", "--link", "--ip", "--ip6", "--mac-address",
-        "--network-alias", "--volumes-from", "--volume-driver", "--pull", "--platform", "--gpus", "--runtime",
+        "--network-alias", "--volumes-from", "--volume-driver", "--gpus", "--runtime",
         "--isolation", "--attach", "-a", "--blkio-weight-device", "--cpu-rt-period", "--cpu-rt-runtime",
         "--device-cgroup-rule", "--link-local-ip", "--storage-opt", "--pod", "--secret", "--uidmap",
         "--gidmap", "--systemd",
@@ -51,6 +52,25 @@ extension RunCommandLine {
         return FlagGroup("General", flags)
     }
 
+    private static var image: FlagGroup<RunFlags> {
+        FlagGroup(
+            "Image",
+            [
+                .value("pull", nil, "WHEN", "Look for it in its registry: always, missing (default), never, newer") {
+                    flags, text throws(Failure) in
+                    guard let policy = ImageRequest.PullPolicy(rawValue: text) else {
+                        throw Values.failure(
+                            text, "unknown policy", remedy: "give always, missing, never or newer")
+                    }
+                    flags.image.pull = policy
+                },
+                .value("platform", nil, "OS/ARCH", "The image for another platform, such as linux/arm64") {
+                    $0.image.platform = $1.isEmpty ? nil : $1
+                },
+                .toggle("quiet", "q", "Show nothing of a pull") { $0.image.quiet = $1 },
+            ])
+    }
+
     private static var process: FlagGroup<RunFlags> {
         FlagGroup(
             "Program",
@@ -67,6 +87,7 @@ extension RunCommandLine {
                 .list("group-add", nil, "GROUP", "Add a supplementary group") { $0.config.additionalGroups.append($1) },
                 .value("entrypoint", nil, "PROGRAM", "Program that gets the command as arguments") {
                     $0.config.entrypoint = $1.isEmpty ? [] : [$1]
+                    $0.image.overrides.entrypoint = true
                 },
                 .toggle("init", nil, "Run a small init as PID 1 that reaps and forwards signals") {
                     $0.config.initProcess = $1

@@ -12,10 +12,33 @@ public struct RunRequest: Sendable, Equatable {
     public var detachKeys = DetachKeys.standard
     /// Whether signals to `apus` go on to the container.
     public var signalProxy = true
+    /// What the root is to be made of, if it is an image; the config then lacks what only that says.
+    public var image: ImageRequest?
     /// Whether only the help was asked for; nothing else is then to be relied on.
     public var help = false
 
     public init(config: ContainerConfig) { self.config = config }
+}
+
+/// An image that a container is to be made of.
+public struct ImageRequest: Sendable, Equatable {
+    /// When the image is looked for in its registry.
+    public enum PullPolicy: String, Sendable, CaseIterable {
+        case always, missing, never
+        /// When the one there is another than the one here; where it cannot be reached, the one here does.
+        case newer
+    }
+
+    /// As its user wrote it.
+    public var reference: String
+    public var pull = PullPolicy.missing
+    /// `os/architecture[/variant]`; this machine's if `nil`.
+    public var platform: String?
+    /// Whether a pull shows nothing.
+    public var quiet = false
+    public var overrides = ContainerConfig.ImageOverrides()
+
+    public init(reference: String) { self.reference = reference }
 }
 
 /// Reads the flags of `run` and `create`.
@@ -30,6 +53,8 @@ struct RunFlags {
     var labelFiles: [String] = []
     var health: HealthCheck?
     var noHealthCheck = false
+    /// Of the image, if the root is one.
+    var image = ImageRequest(reference: "")
     let surroundings: Surroundings
 
     init(_ surroundings: Surroundings) { self.surroundings = surroundings }

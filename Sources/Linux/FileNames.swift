@@ -22,6 +22,11 @@ public struct FileName: Sendable, Hashable, Comparable, CustomStringConvertible 
         FileName(bytes: cString.dropLast() + [CChar(UInt8(ascii: "/"))] + name.cString)
     }
 
+    /// - Parameter bytes: Without the terminating zero, and without any other.
+    public init(bytes: some Sequence<UInt8>) {
+        cString = bytes.map { CChar(bitPattern: $0) } + [0]
+    }
+
     private init(bytes: [CChar]) {
         cString = bytes
     }

@@ -216,7 +216,8 @@ extension FileDescriptor {
         try removeTree(FileName(name))
     }
 
-    private func removeTree(_ name: FileName) throws(SystemCallError) {
+    /// As `removeTree(_:)` for names that may be no text.
+    public func removeTree(_ name: FileName) throws(SystemCallError) {
         do {
             try remove(name)
             return

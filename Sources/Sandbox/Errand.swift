@@ -60,6 +60,21 @@ public struct Errand: Sendable {
         }
     }
 
+    /// Waits for the end of work that executes another program.
+    ///
+    /// - Returns: That one's exit status, or 128 and the signal that killed it.
+    /// - Throws: What kept it from being executed.
+    public func status() throws(Failure) -> Int32 {
+        defer {
+            channel.socket.closeQuietly()
+            process.pidfd.closeQuietly()
+        }
+        let message = try step("wait for", "child process") { () throws(SystemCallError) in try channel.receive() }
+        let status = try step("wait for", "child process") { () throws(SystemCallError) in try process.reap() }
+        if case .failed(let failure) = message { throw failure }
+        return status?.code ?? 255
+    }
+
     private func writeMaps(_ maps: NamespaceUsers) throws(Failure) {
         do throws(Failure) {
             try IDMaps.write(maps.uids, maps.gids, of: process.pid)

@@ -89,8 +89,10 @@ struct HandedMounts {
         switch root {
         case .directory(let path):
             layers.append((path, try Self.wholeTree(path, mapped)))
-        case .overlay(let lower, _):
-            layers.append((lower, try mapped.clone(lower, recursive: false, mapsBelow: false)))
+        case .overlay(let lower, _, _):
+            for path in lower {
+                layers.append((path, try mapped.clone(path, recursive: false, mapsBelow: false)))
+            }
         case .host(let layersPath):
             layers.append(("/", try mapped.clone("/", recursive: false, mapsBelow: false)))
             for path in try HostRoot(layers: layersPath, inUserNamespace: true).mountPoints() {

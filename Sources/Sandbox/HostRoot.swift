@@ -74,8 +74,9 @@ struct HostRoot {
 
     /// An overlay on `path` with a layer of its own, named after the path.
     private func overlay(_ path: String) throws(Failure) -> FileDescriptor {
-        try Overlay(lower: path, layers: layers + Self.layerName(path), userAttributes: inUserNamespace, mapped: mapped)
-            .make()
+        try Overlay(
+            lower: [path], layers: layers + Self.layerName(path), userAttributes: inUserNamespace, mapped: mapped
+        ).make(at: path)
     }
 
     /// Escaped with its leading slash, so that no path can be taken for the root's own `upper` or `work`.

@@ -7,10 +7,14 @@ import SystemPackage
 public enum RootFilesystem: Sendable, Equatable {
     /// A directory as it is: what the container writes is written there.
     case directory(String)
-    /// A directory that stays as it is under an overlay that takes the writes.
+    /// Directories that stay as they are under an overlay that takes the writes.
     ///
-    /// - Parameter layers: A directory of the container's own that holds `upper` and `work`.
-    case overlay(lower: String, layers: String)
+    /// - Parameters:
+    ///   - lower: At least one, the topmost first: it hides what is at the same place in those below.
+    ///   - layers: A directory of the container's own that holds `upper` and `work`.
+    ///   - isVolatile: Whether what is written need not survive a power cut, nor be mounted a second time: its end then
+    ///     writes nothing back to the disk.
+    case overlay(lower: [String], layers: String, isVolatile: Bool = false)
     /// The machine's own root under overlays that take the writes.
     ///
     /// - Parameter layers: A directory of the container's own that holds an `upper` and a `work` a piece.
@@ -47,8 +51,10 @@ public enum RootFilesystem: Sendable, Equatable {
                 try Mount.attach(tree, to: target, named: path)
                 return tree
             }
-        case .overlay(let lower, let layers):
-            let mount = try Overlay(lower: lower, layers: layers, userAttributes: inUserNamespace).make()
+        case .overlay(let lower, let layers, let isVolatile):
+            let mount = try Overlay(
+                lower: lower, layers: layers, userAttributes: inUserNamespace, isVolatile: isVolatile
+            ).make(at: point)
             try Self.attach(mount, to: point)
             return mount
         case .host(let layers):
@@ -62,10 +68,12 @@ public enum RootFilesystem: Sendable, Equatable {
             guard let layer = mapped.first else { throw Failure("mount root", path, "its mount was not handed over") }
             try Self.attach(layer.tree, to: path)
             return layer.tree
-        case .overlay(let lower, let layers):
-            // An overlay takes only mounts that have a place: this one ends up below the overlay and goes with the old root.
+        case .overlay(let lower, let layers, let isVolatile):
+            // An overlay takes only mounts that have a place: these end up below the overlay and go with the old root.
             for layer in mapped { try Self.attach(layer.tree, to: point) }
-            let mount = try Overlay(lower: lower, layers: layers, userAttributes: true, mapped: mapped).make()
+            let mount = try Overlay(
+                lower: lower, layers: layers, userAttributes: true, mapped: mapped, isVolatile: isVolatile
+            ).make(at: point)
             try Self.attach(mount, to: point)
             return mount
         case .host(let layers):
@@ -88,92 +96,3 @@ public enum RootFilesystem: Sendable, Equatable {
 ///
 /// - Parameter path: What it shows of the host.
 typealias MappedLayer = (path: String, tree: FileDescriptor)
-
-/// One overlay: a lower directory that is only read, and an upper one that takes the changes.
-///
-/// - Note: the kernel's filesystems/overlayfs.rst; in a user namespace since Linux 5.11.
-struct Overlay {
-    let lower: String
-    /// Holds `upper` and `work`, which are made when they are missing.
-    let layers: String
-    let userAttributes: Bool
-    /// Attached mounts with mapped IDs, of which the lower directory's is used instead of it.
-    var mapped: [MappedLayer] = []
-
-    /// Makes the mount, without attaching it.
-    func make() throws(Failure) -> FileDescriptor {
-        try makeLayers()
-        var options = ["lowerdir=\(Self.escaped(lowerPath))", "upperdir=\(layers)/upper", "workdir=\(layers)/work"]
-        if userAttributes { options.append("userxattr") }
-        do throws(SystemCallError) {
-            return try Mount.make("overlay", options: options, attributes: .noDevices)
-        } catch {
-            throw Failure(
-                "mount overlay", lower, "\(error.subject): \(error.errno.reason)",
-                remedy: "use --storage copy, or put the data directory on another file system with --root")
-        }
-    }
-
-    private var lowerPath: String {
-        mapped.first { $0.path == lower }.map { "/proc/self/fd/\($0.tree.rawValue)" } ?? lower
-    }
-
-    /// The upper directory becomes the root that the container sees: it takes the lower one's mode and owner.
-    private func makeLayers() throws(Failure) {
-        try step("make layer", layers) { () throws(SystemCallError) in
-            let here = FileDescriptor.workingDirectory
-            try here.makeDirectories(layers, mode: 0o700)
-            guard try here.makeDirectory("\(layers)/upper", mode: 0o755) else { return }
-            try here.makeDirectory("\(layers)/work", mode: 0o700)
-            let status = try here.status(of: lower)
-            try check("chmod", "'\(layers)/upper'") { chmod("\(layers)/upper", status.st_mode & 0o7777) }
-            if userAttributes {
-                if mapped.isEmpty { try makeTemporaryDirectories() }
-            } else {
-                try check("chown", "'\(layers)/upper'") { chown("\(layers)/upper", status.st_uid, status.st_gid) }
-            }
-        }
-    }
-
-    /// Makes /tmp and /var/tmp in the layer where everybody may write to those below: overlayfs would copy them up at the
-    /// first write, and cannot (`EOVERFLOW`) when their owner has no ID in this user namespace.
-    private func makeTemporaryDirectories() throws(SystemCallError) {
-        let here = FileDescriptor.workingDirectory
-        for path in [["tmp"], ["var", "tmp"]] {
-            var walked = ""
-            var found: [(path: String, status: FileStatus)] = []
-            for name in path {
-                walked += "/\(name)"
-                guard let status = try statusOfDirectory(lower + walked) else { break }
-                found.append((walked, status))
-            }
-            guard found.count == path.count, let last = found.last?.status, last.st_mode & 0o002 != 0,
-                last.st_uid == Self.unmappedID
-            else { continue }
-            for (path, status) in found {
-                try here.makeDirectory("\(layers)/upper\(path)", mode: status.st_mode & 0o7777)
-            }
-        }
-    }
-
-    /// What the kernel shows for an owner who has no ID.
-    ///
-    /// - Note: proc_sys_kernel(5), overflowuid.
-    private static let unmappedID: uid_t = 65534
-
-    /// - Returns: `nil` where there is none, or something else.
-    private func statusOfDirectory(_ path: String) throws(SystemCallError) -> FileStatus? {
-        do throws(SystemCallError) {
-            let status = try FileDescriptor.workingDirectory.status(of: path, flags: AT_SYMLINK_NOFOLLOW)
-            return status.st_mode & S_IFMT == S_IFDIR ? status : nil
-        } catch  where error.errno == .noSuchFileOrDirectory || error.errno == .permissionDenied {
-            return nil
-        }
-    }
-
-    /// A path as overlay's `lowerdir` takes it, where a colon parts directories.
-    private static func escaped(_ path: String) -> String {
-        path.contains { $0 == ":" || $0 == "\\" || $0 == "," }
-            ? String(path.flatMap { ":\\,".contains($0) ? ["\\", $0] : [$0] }) : path
-    }
-}

@@ -12,8 +12,37 @@ public enum TreeCopy {
         contentsOf source: FileDescriptor, to target: FileDescriptor
     ) throws(SystemCallError) {
         var links: [FileIdentity: FileName] = [:]
-        try copyEntries(source, target, top: target, path: nil, &links)
+        try copyEntries(source, target, top: target, path: nil, isLayer: false, &links)
         try copyMetadata(try source.status(), from: source, to: target)
+    }
+
+    /// Copies a layer of overlayfs over what the layers below it have left in `target`: what it hides is removed.
+    ///
+    /// - Throws: As the system call that failed; what was copied until then stays.
+    public static func merge(layer: FileDescriptor, into target: FileDescriptor) throws(SystemCallError) {
+        var links: [FileIdentity: FileName] = [:]
+        try copyEntries(layer, target, top: target, path: nil, isLayer: true, &links)
+        try copyMetadata(try layer.status(), from: layer, to: target)
+    }
+
+    /// Makes room in `target` for an entry of a layer.
+    ///
+    /// - Returns: Whether there is anything to copy: not for a whiteout.
+    private static func makeRoom(
+        for name: FileName, _ status: FileStatus, of layer: FileDescriptor, in target: FileDescriptor
+    ) throws(SystemCallError) -> Bool {
+        let isWhiteout = status.st_mode & S_IFMT == S_IFCHR && status.st_rdev == 0
+        guard target.has(name) else { return !isWhiteout }
+        let below = try target.status(of: name)
+        let areDirectories = status.st_mode & S_IFMT == S_IFDIR && below.st_mode & S_IFMT == S_IFDIR
+        if !areDirectories {
+            try target.removeTree(name)
+        } else {
+            let directory = try layer.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            defer { directory.closeQuietly() }
+            if OverlayMarks.isOpaque(directory) { try target.removeTree(name) }
+        }
+        return !isWhiteout
     }
 
     private struct FileIdentity: Hashable {
@@ -22,11 +51,12 @@ public enum TreeCopy {
     }
 
     private static func copyEntries(
-        _ source: FileDescriptor, _ target: FileDescriptor, top: FileDescriptor, path: FileName?,
+        _ source: FileDescriptor, _ target: FileDescriptor, top: FileDescriptor, path: FileName?, isLayer: Bool,
         _ links: inout [FileIdentity: FileName]
     ) throws(SystemCallError) {
         for name in try source.fileNames() {
             let status = try source.status(of: name)
+            if isLayer, try !makeRoom(for: name, status, of: source, in: target) { continue }
             let here = path?.appending(name) ?? name
             let identity = FileIdentity(device: status.st_dev, inode: status.st_ino)
             let isDirectory = status.st_mode & S_IFMT == S_IFDIR
@@ -35,22 +65,22 @@ public enum TreeCopy {
                 continue
             }
             if status.st_nlink > 1, !isDirectory { links[identity] = here }
-            try copyEntry(name, status, source, target, top: top, path: here, &links)
+            try copyEntry(name, status, source, target, top: top, path: here, isLayer: isLayer, &links)
         }
     }
 
     private static func copyEntry(
         _ name: FileName, _ status: FileStatus, _ source: FileDescriptor, _ target: FileDescriptor,
-        top: FileDescriptor, path: FileName, _ links: inout [FileIdentity: FileName]
+        top: FileDescriptor, path: FileName, isLayer: Bool, _ links: inout [FileIdentity: FileName]
     ) throws(SystemCallError) {
         switch status.st_mode & S_IFMT {
         case S_IFDIR:
-            try target.makeDirectory(name, mode: 0o700)
+            if !isLayer || !target.has(name) { try target.makeDirectory(name, mode: 0o700) }
             let from = try source.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
             defer { from.closeQuietly() }
             let to = try target.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
             defer { to.closeQuietly() }
-            try copyEntries(from, to, top: top, path: path, &links)
+            try copyEntries(from, to, top: top, path: path, isLayer: isLayer, &links)
             try copyMetadata(status, from: from, to: to)
         case S_IFREG:
             let from = try source.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
@@ -153,6 +183,7 @@ public enum TreeCopy {
         guard length > 0 else { return }
         for name in names[..<length].split(separator: 0) {
             let name = String(decoding: name.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            if OverlayMarks.isMark(name) { continue }
             var value = [UInt8](repeating: 0, count: 65536)
             let size = fgetxattr(from.rawValue, name, &value, value.count)
             guard size >= 0 else { continue }

@@ -1,4 +1,5 @@
 import Containers
+import Images
 import Linux
 
 /// Which containers `ps --filter` shows: for each key, those that match one of its values, and every label.
@@ -64,9 +65,26 @@ struct ContainerFilter {
             guard case .exited(let ending) = state.status else { return false }
             return wanted.contains("\(ending.exitCode)")
         case .health: return wanted.contains(state.health?.status.rawValue ?? "none")
-        case .ancestor: return wanted.contains(state.image)
+        case .ancestor: return try isMade(state, of: wanted, store)
         case .before: return try wanted.contains { try state.created < store.find($0).loadState().created }
         case .since: return try wanted.contains { try state.created > store.find($0).loadState().created }
+        }
+    }
+
+    /// By the name it was given, or by an image that is the same one or is below it.
+    private func isMade(_ state: ContainerState, of wanted: [String], _ store: ContainerStore) throws -> Bool {
+        if wanted.contains(state.image) { return true }
+        let container = try store.open(id: state.id)
+        defer { container.close() }
+        guard let image = try container.loadConfig().root.image else { return false }
+        let images = try ImageCommand.openStore(beside: store)
+        return wanted.contains { name in
+            if name.isEmpty { return false }
+            if image.id == name || image.id.dropFirst("sha256:".count).hasPrefix(name) { return true }
+            // `try?`: what is no image has no containers
+            guard let record = (try? images.find(name)) ?? nil else { return false }
+            return record.id.description == image.id
+                || (record.layers.last.map { image.layers.contains($0.hex) } ?? false)
         }
     }
 

@@ -18,6 +18,8 @@ enum Program {
             return try dispatch(arguments)
         } catch let exit as ExitCode {
             return exit.rawValue
+        } catch let ended as OwnerProcess.Ended {
+            return ended.status
         } catch {
             return report(error)
         }
@@ -40,15 +42,19 @@ enum Program {
             Output.write(Root.helpMessage(for: Root.self) + "\n")
             return try Output.finish()
         }
-        switch name {
+        if CommandGroups.names.contains(name), words.first.map({ $0 == "--help" || $0 == "-h" }) ?? true {
+            Output.write(CommandGroups.help(name))
+            return try Output.finish()
+        }
+        switch try CommandGroups.resolve(name, &words) {
         case "oci": return RuntimeProgram.run(words)
         // The hot path: the whole of such a run takes less time than ArgumentParser's look at its options.
-        case "run", "create", "exec": return try ProcessCommands.run(name, Array(words))
+        case let name where ProcessCommands.names.contains(name): return try ProcessCommands.run(name, Array(words))
         case "help": return try help(words)
         case "__complete":
             Output.write(Completion(Array(words)).text)
             return try Output.finish()
-        default: return try runCommand(name, Array(words))
+        case let name: return try runCommand(name, Array(words))
         }
     }
 
@@ -96,10 +102,16 @@ enum Program {
     }
 
     private static func help(_ words: ArraySlice<String>) throws -> Int32 {
-        guard let name = words.first else {
+        var words = words
+        guard let first = words.popFirst() else {
             Output.write(Root.helpMessage(for: Root.self) + "\n")
             return try Output.finish()
         }
+        if CommandGroups.names.contains(first), words.isEmpty {
+            Output.write(CommandGroups.help(first))
+            return try Output.finish()
+        }
+        let name = try CommandGroups.resolve(first, &words)
         if ProcessCommands.names.contains(name) { return try ProcessCommands.run(name, ["--help"]) }
         guard let command = Root.command(named: name) else { throw Root.unknown(name) }
         Output.write(Root.helpMessage(for: command) + "\n")

@@ -27,7 +27,17 @@ struct Root: ParsableCommand {
                     ExecStub.self, Attach.self, Logs.self, ListContainers.self, Inspect.self, Top.self, Stats.self,
                     Copy.self, Diff.self, Port.self,
                 ]),
-            CommandGroup(name: "This machine", subcommands: [DoctorCommand.self, Info.self, Version.self]),
+            CommandGroup(
+                name: "Images",
+                subcommands: [
+                    ListImages.self, RemoveImages.self, TagImage.self, ShowHistory.self, InspectImages.self,
+                    PruneImages.self,
+                ]),
+            CommandGroup(
+                name: "This machine",
+                subcommands: [
+                    DoctorCommand.self, Info.self, DiskUsage.self, PruneSystem.self, Version.self,
+                ]),
         ])
 
     /// The command of that name, hidden ones included.

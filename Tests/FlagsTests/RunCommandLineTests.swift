@@ -26,8 +26,7 @@ import Testing
     }
 
     @Test func `a switch takes no value from the next word`() throws {
-        #expect(
-            complaint("--rm false @host true") == "run: 'false': images are not available; use --rootfs DIR or @host")
+        #expect(try run("--rm false @host true").image?.reference == "false")
     }
 
     @Test func `a letter's switch may be off`() throws {
@@ -120,14 +119,33 @@ import Testing
         #expect(config.root == root && config.command == ["sh"])
     }
 
+    @Test func `any other first word is an image, which may know the command`() throws {
+        let request = try run("--pull newer --platform linux/arm64 -q alpine:3 sh -c true")
+        var image = ImageRequest(reference: "alpine:3")
+        (image.pull, image.platform, image.quiet) = (.newer, "linux/arm64", true)
+        #expect(request.image == image)
+        #expect(request.config.root == .image(ImageRoot(reference: "alpine:3")))
+        #expect(request.config.command == ["sh", "-c", "true"])
+        #expect(try run("alpine").config.arguments == [])
+        #expect(try run("@host sh").image == nil && run("--rootfs /r sh").image == nil)
+    }
+
+    @Test func `an empty entrypoint and no health check say something of an image`() throws {
+        let overrides = try run("--entrypoint= --no-healthcheck alpine").image?.overrides
+        #expect(overrides?.entrypoint == true && overrides?.noHealthCheck == true)
+        #expect(try run("--health-cmd none alpine").image?.overrides.noHealthCheck == true)
+        #expect(try run("--health-retries 2 alpine").config.healthCheck?.retries == 2)
+    }
+
     @Test func `an entrypoint comes before the command`() throws {
         #expect(try run("--entrypoint /bin/sh @host -c true").config.arguments == ["/bin/sh", "-c", "true"])
         #expect(try run("--entrypoint sh @host").config.arguments == ["sh"])
     }
 
     @Test(arguments: [
-        ("", "run: no root given; use --rootfs DIR or @host"),
-        ("alpine sh", "run: 'alpine': images are not available; use --rootfs DIR or @host"),
+        ("", "run: no image given; name one, or use --rootfs DIR or @host"),
+        ("--pull often alpine", "--pull: 'often': unknown policy; give always, missing, never or newer"),
+        ("--health-retries 2 --rootfs /r sh", "run: --health-...: needs --health-cmd; see 'apus run --help'"),
         ("@host", "run: no command given; see 'apus run --help'"),
         ("--rootfs /r", "run: no command given; see 'apus run --help'"),
         ("--rootfs :O sh", "--rootfs: ':O': no directory"),

@@ -8,6 +8,8 @@ public enum RootSource: JSONChoice, Sendable, Equatable {
     case overlay(path: String)
     /// The machine's own root below a throw-away layer.
     case host
+    /// An image's layers below one of the container's own.
+    case image(ImageRoot)
 
     package init() { self = .host }
 
@@ -15,6 +17,12 @@ public enum RootSource: JSONChoice, Sendable, Equatable {
         if choices.word("host", self == .host) { self = .host }
         if let plainPath = choices.value("directory", plainPath) { self = .directory(path: plainPath) }
         if let overlayPath = choices.value("overlay", overlayPath) { self = .overlay(path: overlayPath) }
+        if let image = choices.value("image", image) { self = .image(image) }
+    }
+
+    /// The image, if it is one.
+    public var image: ImageRoot? {
+        if case .image(let image) = self { image } else { nil }
     }
 
     private var plainPath: String? {

@@ -140,8 +140,10 @@ public struct LogConfiguration: JSONMappable, Sendable, Equatable {
 
 /// A command that tells whether the container works.
 public struct HealthCheck: JSONMappable, Sendable, Equatable {
-    /// Given to the container's `/bin/sh -c`; empty means that there is none, whatever the image says.
+    /// Given to the container's `/bin/sh -c`; empty where there are `arguments`.
     public var command: String
+    /// A program and its arguments, without a shell: how images can say it.
+    public var arguments: [String]?
     /// Between two checks, in nanoseconds; 30 s if `nil`.
     public var interval: Int64?
     /// In nanoseconds; 30 s if `nil`.
@@ -159,6 +161,7 @@ public struct HealthCheck: JSONMappable, Sendable, Equatable {
 
     package mutating func map(_ fields: JSONFields) {
         fields.required("command", &command)
+        fields.optional("arguments", &arguments)
         fields.optional("interval", &interval)
         fields.check("interval", interval ?? 0 >= 0, expected: "a duration from 0 on")
         fields.optional("timeout", &timeout)

@@ -57,7 +57,8 @@ extension SpecGeneration {
     /// Whether the root has such a file or can get it. A directory that is used as it is gets no new places.
     private func hasPlace(_ directory: String, _ name: String) -> Bool {
         switch config.root {
-        case .host: true
+        // What an image lacks, its container's layer can have: all of an image's owners have IDs inside.
+        case .host, .image: true
         case .directory(let root): facts.exists("\(root)/\(directory)/\(name)")
         case .overlay(let root):
             // A directory whose owner is nobody in the user namespace takes no new file, not even in a layer above it.

@@ -49,6 +49,7 @@ struct SpecGeneration {
         switch config.root {
         case .directory(let path), .overlay(let path): path
         case .host: "/"
+        case .image: "\(facts.containerDirectory)/root"
         }
     }
 

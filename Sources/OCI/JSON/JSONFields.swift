@@ -106,7 +106,7 @@ package final class JSONFields {
     }
 
     /// Takes down that what stands at `place` is not what it should be.
-    func fail(_ place: JSONPlace, expected: String) {
+    package func fail(_ place: JSONPlace, expected: String) {
         fail(place, "expected \(expected), got \(place.wording)")
     }
 

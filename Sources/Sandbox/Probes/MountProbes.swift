@@ -22,7 +22,8 @@ extension Probe {
             }
             defer { try? here.removeTree(place) }  // `try?`: the answer does not depend on it
             try inChild(mounting) { () throws(Failure) in
-                let mount = try Overlay(lower: "\(place)/lower", layers: place, userAttributes: !isRoot).make()
+                let mount = try Overlay(lower: ["\(place)/lower"], layers: place, userAttributes: !isRoot)
+                    .make(at: place)
                 try step("write", "overlay") { () throws(SystemCallError) in
                     try mount.open("changed", O_WRONLY | O_TRUNC).closeQuietly()
                     try mount.remove("removed")

@@ -9,13 +9,14 @@ enum RunCommand {
     ///
     /// - Returns: The exit code of `apus`.
     static func main(_ words: [String], verb: RunCommandLine.Verb) throws -> Int32 {
-        let request = try RunCommandLine.parse(words, verb: verb)
+        var request = try RunCommandLine.parse(words, verb: verb)
         if request.help {
             print(RunCommandLine.help(verb), terminator: "")
             return 0
         }
         let store = try ContainerStore()
         for problem in store.sweep() { Report.line("\(problem)") }
+        try RunImage.resolve(&request, store)
         if verb == .create {
             let container = try store.create(request.config, cidfile: request.cidfile)
             print(container.id)

@@ -23,7 +23,8 @@ struct ConfigInspection {
             "Cmd": .strings(config.command),
             "Healthcheck": healthCheck,
             "Image": .string(config.root.text),
-            "Volumes": nil,
+            "Volumes": Self.set(config.root.image?.volumes ?? []),
+            "ExposedPorts": Self.set(config.root.image?.exposedPorts ?? []),
             "WorkingDir": .string(spec.process?.cwd ?? "/"),
             "Entrypoint": config.entrypoint.isEmpty ? .null : .strings(config.entrypoint),
             "Labels": .strings(config.labels),
@@ -32,11 +33,15 @@ struct ConfigInspection {
         ]
     }
 
+    /// As Go writes sets: `{"80/tcp": {}}`.
+    private static func set(_ members: [String]) -> Value {
+        members.isEmpty ? .null : .map(Dictionary(members.map { ($0, Value.object([])) }) { one, _ in one })
+    }
+
     private var healthCheck: Value {
         guard let check = config.healthCheck else { return .null }
-        if check.command.isEmpty { return ["Test": ["NONE"]] }
         return [
-            "Test": .strings(["CMD-SHELL", check.command]),
+            "Test": .strings(check.arguments.map { ["CMD"] + $0 } ?? ["CMD-SHELL", check.command]),
             "Interval": .integer(of: check.interval ?? 0),
             "Timeout": .integer(of: check.timeout ?? 0),
             "StartPeriod": .integer(of: check.startPeriod ?? 0),
@@ -53,6 +58,7 @@ extension RootSource {
         case .host: "@host"
         case .directory(let path): path
         case .overlay(let path): "\(path):O"
+        case .image(let image): image.reference
         }
     }
 }

@@ -35,7 +35,8 @@ struct ContainerInspection {
             "Path": .string(config.arguments.first ?? ""),
             "Args": .strings(Array(config.arguments.dropFirst())),
             "State": stateValue,
-            "Image": .string(state.image),
+            "Image": .string(config.root.image?.id ?? state.image),
+            "ImageName": .string(config.root.image?.name ?? ""),
             "ResolvConfPath": .string("\(container.livePath)/resolv.conf"),
             "HostnamePath": .string("\(container.livePath)/hostname"),
             "HostsPath": .string("\(container.livePath)/hosts"),
@@ -99,12 +100,18 @@ struct ContainerInspection {
     private var graphDriver: Value {
         var data: [String: String] = [:]
         if config.storage == .overlay, case .overlay(let path) = config.root {
-            data = [
-                "LowerDir": path, "UpperDir": "\(container.path)/layers/upper",
-                "WorkDir": "\(container.path)/layers/work",
-            ]
+            data = layers(over: path)
+        } else if config.storage == .overlay, let image = config.root.image {
+            data = layers(over: container.layerPaths(of: image).joined(separator: ":"))
         }
         return ["Data": .strings(data), "Name": .string(config.storage.rawValue)]
+    }
+
+    private func layers(over lower: String) -> [String: String] {
+        [
+            "LowerDir": lower, "UpperDir": "\(container.path)/layers/upper",
+            "WorkDir": "\(container.path)/layers/work",
+        ]
     }
 
     private static func mount(_ mount: MountRequest) -> Value {

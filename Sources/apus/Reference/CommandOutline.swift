@@ -17,6 +17,8 @@ struct CommandOutline {
         let synopsis: String
         let help: String
         let containers: ContainerChoice?
+        /// Whether it is the name of an image.
+        var takesImages = false
         let isRepeating: Bool
     }
 
@@ -38,7 +40,12 @@ struct CommandOutline {
             let verb: RunCommandLine.Verb = name == "run" ? .run : .create
             self.init(
                 name, abstract, RunCommandLine.flags(verb),
-                [Positional("@host", "The machine's own root below a throw-away layer; or give --rootfs")])
+                [
+                    Positional(
+                        synopsis: "IMAGE|@host",
+                        help: "An image; or the machine's own root below a throw-away layer; or give --rootfs",
+                        containers: nil, takesImages: true, isRepeating: false)
+                ])
         case "exec":
             self.init(
                 name, abstract, ExecCommandLine.flags(),
@@ -102,6 +109,7 @@ extension CommandOutline.Positional {
         self.init(
             synopsis: argument.isOptional ? "[\(name)]" : name, help: argument.abstract ?? "",
             containers: argument.completionKind?.shellCommand.flatMap { ContainerChoice(rawValue: $0.command) },
+            takesImages: argument.completionKind?.shellCommand?.command == CompletionKind.imageNames,
             isRepeating: argument.isRepeating)
     }
 }

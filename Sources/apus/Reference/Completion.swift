@@ -1,6 +1,7 @@
 import ArgumentParser
 import Containers
 import Flags
+import Images
 import Linux
 
 /// What may come next on a command line: the shells' scripts ask for it with each press of the key.
@@ -26,7 +27,13 @@ struct Completion {
             addCommands(current)
             return
         }
-        guard let command = Root.command(named: name) else { return }
+        if CommandGroups.names.contains(name), rest.isEmpty {
+            addGroup(name, current)
+            return
+        }
+        guard let name = try? CommandGroups.resolve(name, &rest),  // `try?`: nothing fits an unknown word
+            let command = Root.command(named: name)
+        else { return }
         complete(CommandOutline(command), rest, current)
         candidates = candidates.filter { $0.word.hasPrefix(current) }
     }
@@ -45,9 +52,16 @@ struct Completion {
         } else {
             let shown = Root.commands.filter { $0.configuration.shouldDisplay }
             candidates =
-                shown.map { ($0._commandName, $0.configuration.abstract) } + [("help", "Show help of a command")]
+                shown.filter { !$0._commandName.contains(" ") }.map { ($0._commandName, $0.configuration.abstract) }
+                + CommandGroups.names.map { ($0, "Commands of \($0)s") } + [("help", "Show help of a command")]
         }
         candidates = candidates.filter { $0.word.hasPrefix(current) }
+    }
+
+    private mutating func addGroup(_ name: String, _ current: String) {
+        for (word, command) in CommandGroups.words(of: name) where word.hasPrefix(current) {
+            candidates.append((word, Root.command(named: command)?.configuration.abstract ?? ""))
+        }
     }
 
     // MARK: One command
@@ -89,11 +103,17 @@ struct Completion {
         if number >= command.positionals.count, !last.isRepeating, !command.endsAtPositional { return }
         if let choice = positional.containers {
             addContainers(choice)
-        } else if positional.synopsis == "@host" {
-            candidates = [("@host", positional.help)]
+        } else if positional.takesImages {
+            if positional.synopsis.hasSuffix("@host") { candidates = [("@host", "The machine's own root")] }
+            addImages()
         } else {
             takesFiles = true
         }
+    }
+
+    private mutating func addImages() {
+        guard let records = try? ImageCommand.openStore().list() else { return }  // `try?`: it then says nothing
+        for record in records { candidates.append((record.familiar, "")) }
     }
 
     private mutating func addContainers(_ choice: ContainerChoice) {
@@ -128,6 +148,7 @@ struct Completion {
         case "personality": ["LINUX", "LINUX32"]
         case "cap-add", "cap-drop": ["ALL"] + CapabilitySet.all.names.map { String($0.dropFirst(4)) }
         case "signal", "stop-signal": ["TERM", "INT", "HUP", "QUIT", "KILL", "USR1", "USR2", "STOP", "CONT", "WINCH"]
+        case "pull": ["always", "missing", "never", "newer"]
         case "format": ["json", "table"]
         case "filter": ["name=", "id=", "label=", "status=", "exited=", "health=", "ancestor=", "before=", "since="]
         case "tail": ["all"]

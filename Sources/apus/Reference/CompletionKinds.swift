@@ -12,7 +12,16 @@ extension CompletionKind {
     static var stoppedContainers: CompletionKind { .shellCommand(ContainerChoice.stopped.rawValue) }
 }
 
+extension CompletionKind {
+    static var images: CompletionKind { .shellCommand(imageNames) }
+    /// Marks arguments that are names of images.
+    static let imageNames = "images"
+}
+
 extension ArgumentHelp {
+    /// How commands take images.
+    static var image: ArgumentHelp { ArgumentHelp("Name, ID or unique beginning of an ID", valueName: "image") }
+
     /// How commands take containers.
     static var container: ArgumentHelp {
         ArgumentHelp("Name, ID or unique beginning of an ID", valueName: "container")

@@ -18,7 +18,7 @@ struct GenerateManual: ParsableCommand {
             try target.replaceFile("apus.1", with: ManualPage.overview(shown).utf8, mode: 0o644)
             for command in shown {
                 let page = ManualPage.page(of: command)
-                try target.replaceFile("apus-\(command.name).1", with: page.utf8, mode: 0o644)
+                try target.replaceFile("\(command.pageName).1", with: page.utf8, mode: 0o644)
             }
         } catch {
             throw Failure("write manual pages", directory, error)
@@ -26,12 +26,17 @@ struct GenerateManual: ParsableCommand {
     }
 }
 
+extension CommandOutline {
+    /// That of its manual page, without the section.
+    fileprivate var pageName: String { "apus-\(name.replacing(" ", with: "-"))" }
+}
+
 /// Pages in the language of man(7).
 private enum ManualPage {
     static func page(of command: CommandOutline) -> String {
         let words = ["[OPTIONS]"] + command.positionals.map(\.synopsis)
-        var page = header("APUS-\(command.name.uppercased())")
-        page += ".SH NAME\napus\\-\(text(command.name)) \\- \(text(sentence(command.abstract)))\n"
+        var page = header(command.pageName.uppercased())
+        page += ".SH NAME\n\(text(command.pageName)) \\- \(text(sentence(command.abstract)))\n"
         page += ".SH SYNOPSIS\n.B apus \(text(command.name))\n\(text(words.joined(separator: " ")))\n"
         page += ".SH DESCRIPTION\n\(text(command.abstract)).\n"
         if !command.discussion.isEmpty { page += ".PP\n\(text(command.discussion))\n" }
@@ -51,7 +56,7 @@ private enum ManualPage {
         page += ".SH SYNOPSIS\n.B apus\n[\\-\\-root DIR] COMMAND [OPTIONS] [ARGUMENTS]\n"
         page += ".SH DESCRIPTION\n\(text(description))\n.SH COMMANDS\n"
         for command in commands {
-            page += ".TP\n.BR apus\\-\(text(command.name)) (1)\n\(text(command.abstract)).\n"
+            page += ".TP\n.BR \(text(command.pageName)) (1)\n\(text(command.abstract)).\n"
         }
         for (title, entries) in sections {
             page += ".SH \(title)\n"

@@ -1,0 +1,41 @@
+import Containers
+import Images
+import Linux
+
+/// What the commands on images share.
+enum ImageCommand {
+    /// The images of this user.
+    static func openStore() throws(Failure) -> ImageStore { try ImageStore(path: path(ContainerStore.defaultPath())) }
+
+    /// The images beside some containers.
+    static func openStore(beside containers: ContainerStore) throws(Failure) -> ImageStore {
+        try ImageStore(path: path(containers.path))
+    }
+
+    private static func path(_ data: String) -> String { "\(data)/images" }
+
+    /// The image of a name or an ID.
+    static func find(_ name: String, in store: ImageStore) throws(Failure) -> ImageRecord {
+        guard let record = try store.find(name) else { throw ImageStore.noSuchImage(name) }
+        return record
+    }
+
+    /// The layers that containers are made of.
+    static func layersInUse(_ containers: ContainerStore) throws(Failure) -> Set<Digest> {
+        var layers: Set<Digest> = []
+        for use in try containers.imageUses() {
+            for chain in use.image.layers { layers.insert(try Digest("sha256:\(chain)")) }
+        }
+        return layers
+    }
+
+    /// How `rmi` and the prunes tell what was removed.
+    static func lines(_ removed: Removed) -> [String] {
+        removed.steps.map { step in
+            switch step {
+            case .untagged(let name): "Untagged: \(name)"
+            case .deleted(let digest): "Deleted: \(digest)"
+            }
+        }
+    }
+}
