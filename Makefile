@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 60
 # The executable by the name that engines call it by.
 runtime := $(CURDIR)/.build/release/apus-runtime
 
-.PHONY: build demo test test-vm test-engines test-oci bench fuzz lint install uninstall clean
+.PHONY: build demo test test-vm test-engines test-oci test-oci-vm bench fuzz lint install uninstall clean
 
 build:
 	@.ci/install-dependencies build
@@ -40,10 +40,16 @@ test-engines: build
 	@ln -sf apus $(runtime)
 	@Tests/Runtime/engines $(runtime)
 
-# OCI's validation programs, from where they have been built: make test-oci OCI_PROGRAMS=DIRECTORY; as root.
+# OCI's validation programs, built from Debian's source; as root.
 test-oci: build
+	@.ci/install-dependencies test validation
 	@ln -sf apus $(runtime)
-	@Tests/Runtime/validation/run $(OCI_PROGRAMS) $(runtime)
+	@Tests/Runtime/validation/run "$$(Tests/Runtime/validation/build)" $(runtime)
+
+# The same in the virtual machine, where cgroups are of version 2.
+test-oci-vm: build
+	@.ci/install-dependencies validation vm
+	@Tests/VM/validation "$$(Tests/Runtime/validation/build)"
 
 bench: build
 	@APUS=$(apus) Tests/Bench/bench.sh

@@ -208,6 +208,7 @@ final class DBusConnection {
 
     private func wait(for event: CInt) throws(DBusError) {
         var entry = pollfd(fd: socket.rawValue, events: Int16(event), revents: 0)
-        if poll(&entry, 1, deadline.milliseconds) == 0 { throw DBusError("systemd did not answer within 10 s") }
+        guard poll(&entry, 1, deadline.milliseconds) == 0 else { return }
+        throw DBusError("systemd did not answer within \(DelegatedUnit.patience) s")
     }
 }

@@ -11,6 +11,12 @@ import SystemPackage
 ///
 /// - Note: org.freedesktop.systemd1(5); systemd, "Control Group APIs and Delegation".
 enum DelegatedUnit {
+    /// How long systemd may take to answer, in seconds: what its own clients give it, since it serves them one after
+    /// the other.
+    ///
+    /// - Note: sd_bus_set_method_call_timeout(3).
+    static let patience: UInt64 = 25
+
     /// Whether systemd runs this machine.
     ///
     /// - Note: sd_booted(3).
@@ -65,7 +71,7 @@ enum DelegatedUnit {
     /// - Throws: `Failure` when no systemd of this user answers, it refuses, or the cgroup does not take the mark.
     static func start(in slice: String?) throws(Failure) {
         let unit = name(in: slice)
-        let deadline = Deadline(seconds: 10)
+        let deadline = Deadline(seconds: patience)
         do throws(DBusError) {
             let connection = try connect(deadline)
             try waitForEnd(of: try beginStart(unit, slice ?? usualSlice, connection), connection)
@@ -74,7 +80,9 @@ enum DelegatedUnit {
             throw failure(unit, error)
         }
         while access(path(in: slice), F_OK) != 0 {
-            if deadline.isOver { throw Failure("create cgroup", unit, "systemd did not make its cgroup within 10 s") }
+            if deadline.isOver {
+                throw Failure("create cgroup", unit, "systemd did not make its cgroup within \(patience) s")
+            }
             deadline.nap()  // systemd sends no word of it
         }
         do throws(SystemCallError) {
@@ -167,7 +175,7 @@ enum DelegatedUnit {
     /// not do itself, such as taking a process of the same user out of its login session.
     static func attach(_ pid: pid_t, to unit: String, below subgroup: String) throws(Failure) {
         do throws(DBusError) {
-            let connection = try connect(Deadline(seconds: 10))
+            let connection = try connect(Deadline(seconds: patience))
             var body = DBusWriter()
             body.string(unit)
             body.string(subgroup)

@@ -67,9 +67,26 @@ public struct LimitUpdate: Sendable {
         _ resources: Spec.Resources?, _ config: ContainerConfig, _ container: Container
     ) throws {
         var state = try container.loadState()
-        guard changesLimits, case .running = state.status else { return }
-        try apply(resources, config, &state)
+        guard changesLimits, case .running(let running) = state.status, try !hasEnded(running, state) else { return }
+        do {
+            try apply(resources, config, &state)
+        } catch {
+            if try hasEnded(running, state) { return }  // meanwhile, and its cgroup with it
+            throw error
+        }
         try container.save(state)
+    }
+
+    /// Whether a container that is recorded as running has ended: its supervisor removes the cgroup first, and records
+    /// the end then. There is nothing left to limit but its next starts.
+    private func hasEnded(_ running: ContainerState.RunningProcess, _ state: ContainerState) throws(Failure) -> Bool {
+        do throws(SystemCallError) {
+            guard let process = try running.open() else { return true }
+            defer { process.pidfd.closeQuietly() }
+            return process.hasEnded()
+        } catch {
+            throw Failure("update", state.name, error)
+        }
     }
 
     private func apply(

@@ -208,6 +208,9 @@ public final class Supervisor {
     private func removeCgroup() throws {
         try cgroup?.remove()
         if isRecorded, cgroup?.record.kind == .v1 {
+            // Whoever adds one holds the records, and looks first whether init lives.
+            let lock = try container.lockRecords()
+            defer { lock.closeQuietly() }
             let record = (try? container.loadStateIfPresent())?.cgroup  // `try?`: `rm` finds them by name
             if let record { try Cgroups.open(record).remove() }
             for added in Cgroups.leftover(id: container.id) { try added.remove() }

@@ -47,7 +47,7 @@ enum Execute {
     /// - Throws: As `run` for what is not there, or not executable for this user.
     static func requireExecutable(_ arguments: [String], environment: [String]) throws(Failure) {
         let command = arguments.first ?? ""
-        let found = candidates(for: command, environment).filter { access($0, F_OK) == 0 }
+        let found = candidates(for: command, environment).filter { path in mayBe { access(path, F_OK) } }
         guard let first = found.first else { throw notFound(command, environment) }
         guard found.contains(where: isExecutable) else { throw refusal(command, first, .permissionDenied) }
     }
@@ -55,9 +55,13 @@ enum Execute {
     /// By the effective user: access(2) would ask for the real one.
     private static func isExecutable(_ path: String) -> Bool {
         var status = FileStatus()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
-            && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0
+        guard mayBe({ stat(path, &status) }) else { return false }
+        return status.st_mode & S_IFMT != S_IFDIR && mayBe { faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) }
     }
+
+    /// Whether a look at a file says yes, or says nothing: the container's filter may forbid the call, which no file
+    /// answers with `EPERM`. execve itself then tells.
+    private static func mayBe(_ look: () -> CInt) -> Bool { look() == 0 || Glibc.errno == EPERM }
 
     /// Ends this process successfully if there is a command that it could execute.
     static func rehearse(_ arguments: [String], environment: [String]) throws(Failure) -> Never {

@@ -1,5 +1,7 @@
 import FoundationEssentials
 import Glibc
+import Linux
+import SystemPackage
 import Testing
 
 /// `apus update`: all of it or nothing, for the container that runs and for its next starts.
@@ -38,6 +40,28 @@ import Testing
                 "grown", command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"])
             try apus.succeed("update", "--pids-limit", "50", "--cpus", "0.9", "grown")
             try apus.succeed("stop", "grown")
+            #expect(Leftovers.cgroups(of: [id]) == [])
+        }
+    }
+
+    @Test(Requirement.root)
+    func `an update of a container that has just ended is for its next start`() throws {
+        try withApus(.root) { apus in
+            let id = try apus.detached("ending", ["--memory", "64m"])
+            let initProcess = try #require(pid_t(apus.inspect("ending", "{{.State.Pid}}")))
+            let handle = try #require(try ProcessHandle.open(initProcess))
+            defer { close(handle.pidfd.rawValue) }
+            let supervisor = try #require(ProcessStatus(initProcess)).parent
+            // Init has ended, its cgroup is gone, and the supervisor has not come to record that.
+            kill(supervisor, SIGSTOP)
+            defer { kill(supervisor, SIGCONT) }
+            try handle.send(SIGKILL)
+            _ = try Deadline.after(30).wait(for: [(handle.pidfd, POLLIN)], "the end of init")
+            for cgroup in Leftovers.cgroups(of: [id]) { #expect(rmdir(cgroup) == 0) }
+            try apus.succeed("update", "--memory", "48m", "--pids-limit", "50", "ending")
+            kill(supervisor, SIGCONT)
+            #expect(try apus.succeed("wait", "ending") == "137")
+            #expect(try apus.inspect("ending", "{{.HostConfig.Memory}}") == "\(48 << 20)")
             #expect(Leftovers.cgroups(of: [id]) == [])
         }
     }

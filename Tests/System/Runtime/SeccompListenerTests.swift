@@ -127,4 +127,23 @@ import Testing
             #expect(outcome.errors.contains("Invalid cross-device link"), "\(outcome)")
         }
     }
+
+    @Test(arguments: Caller.available)
+    func `a filter that forbids to look for the command does not keep it from running`(caller: Caller) throws {
+        try withRuntime(caller) { runtime in
+            try runtime.configure(["true"]) {
+                // As profiles do that are older than the call. `create` looks for the command under the filter, which
+                // without no_new_privs is installed while there still are capabilities.
+                $0.process?.noNewPrivileges = false
+                $0.linux?.seccomp = .init(
+                    defaultAction: .allow,
+                    syscalls: [
+                        .init(names: ["faccessat2", "access", "newfstatat"], action: .errno, errnoRet: UInt32(EPERM))
+                    ])
+            }
+            try runtime.create(runtime.id())
+            #expect(try runtime("start", runtime.id()).status == 0)
+            try runtime.waitForEnd(runtime.id())
+        }
+    }
 }
