@@ -22,7 +22,7 @@ public enum RootFilesystem: Sendable, Equatable {
 
     /// Where the overlay with this layer lies in a `.host` root, whose pieces have layers named after them.
     public static func path(ofLayer name: String) -> String {
-        name.replacing("%2F", with: "/").replacing("%25", with: "%")
+        name.replacing(bytes: "%2F", with: "/").replacing(bytes: "%25", with: "%")
     }
 
     /// Mounts it in this mount namespace.
@@ -130,8 +130,16 @@ struct Overlay {
             if userAttributes {
                 if mapped.isEmpty { try makeTemporaryDirectories() }
             } else {
-                try check("chown", "'\(layers)/upper'") { chown("\(layers)/upper", status.st_uid, status.st_gid) }
+                try giveUpper(to: status)
             }
+        }
+    }
+
+    private func giveUpper(to owner: FileStatus) throws(SystemCallError) {
+        do throws(SystemCallError) {
+            try check("chown", "'\(layers)/upper'") { chown("\(layers)/upper", owner.st_uid, owner.st_gid) }
+        } catch  where error.errno == .invalidArgument {
+            return  // root of a container around this: an owner who has no ID here stays behind
         }
     }
 
@@ -173,7 +181,8 @@ struct Overlay {
 
     /// A path as overlay's `lowerdir` takes it, where a colon parts directories.
     private static func escaped(_ path: String) -> String {
-        path.contains { $0 == ":" || $0 == "\\" || $0 == "," }
-            ? String(path.flatMap { ":\\,".contains($0) ? ["\\", $0] : [$0] }) : path
+        guard path.utf8.contains(where: { ":\\,".utf8.contains($0) }) else { return path }
+        return path.replacing(bytes: "\\", with: "\\\\").replacing(bytes: ":", with: "\\:")
+            .replacing(bytes: ",", with: "\\,")
     }
 }
