@@ -22,7 +22,7 @@ struct ConfigInspection {
             "Env": .strings(spec.process?.env ?? []),
             "Cmd": .strings(config.command),
             "Healthcheck": healthCheck,
-            "Image": .string(config.root.text),
+            "Image": .string(config.root.description),
             "Volumes": nil,
             "WorkingDir": .string(spec.process?.cwd ?? "/"),
             "Entrypoint": config.entrypoint.isEmpty ? .null : .strings(config.entrypoint),
@@ -43,16 +43,5 @@ struct ConfigInspection {
             "StartInterval": .integer(of: check.startInterval ?? 0),
             "Retries": .integer(of: check.retries ?? 0),
         ]
-    }
-}
-
-extension RootSource {
-    /// As its user wrote it.
-    var text: String {
-        switch self {
-        case .host: "@host"
-        case .directory(let path): path
-        case .overlay(let path): "\(path):O"
-        }
     }
 }
