@@ -1,5 +1,6 @@
 // What a client and a supervisor say to each other over `attach.sock` or, where there are no streams to attach to,
-// `control.sock`. Both are SOCK_SEQPACKET sockets: each message is one packet whose first byte says what it is. Input without a reader, and output beyond a client's pace, wait.
+// `control.sock`. Both are SOCK_SEQPACKET sockets: each message is one packet whose first byte says what it is. Input
+// without a reader, and output beyond a client's pace, wait.
 
 import CLinux
 import Glibc
@@ -18,8 +19,6 @@ enum ClientMessage {
     case signal(Int32)
     /// The client leaves on purpose; the container goes on.
     case detach
-    /// The container is to end with this client.
-    case own
     /// The client is ready: what comes from now on is for it.
     case ready
 }
@@ -52,7 +51,6 @@ struct AttachConnection {
         case .resize(let size): [UInt8(ascii: "w")] + Self.bytes(Int32(size.rows)) + Self.bytes(Int32(size.columns))
         case .signal(let number): [UInt8(ascii: "s")] + Self.bytes(number)
         case .detach: [UInt8(ascii: "d")]
-        case .own: [UInt8(ascii: "o")]
         case .ready: [UInt8(ascii: "r")]
         }
     }
@@ -80,7 +78,6 @@ struct AttachConnection {
             return .resize(WindowSize(rows: UInt16(clamping: rows), columns: UInt16(clamping: columns)))
         case UInt8(ascii: "s"): return Self.number(body).map { .signal($0) }
         case UInt8(ascii: "d"): return .detach
-        case UInt8(ascii: "o"): return .own
         case UInt8(ascii: "r"): return .ready
         default: return nil
         }

@@ -9,6 +9,7 @@ final class AttachServer {
         let connection: AttachConnection
         var pending: [[UInt8]] = []
         var isReady = false
+        /// Whether the container is to end with it.
         var isOwner = false
 
         init(_ connection: AttachConnection) { self.connection = connection }
@@ -113,7 +114,6 @@ final class AttachServer {
         case .endOfInput: try onInput(nil)
         case .resize(let size): try onResize(size)
         case .signal(let number): try onSignal(number)
-        case .own: client.isOwner = true
         case .ready: client.isReady = true
         case .detach:
             client.isOwner = false

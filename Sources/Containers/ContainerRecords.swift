@@ -15,6 +15,7 @@ extension Container {
             (other, type) throws(Failure) in try store.namespacePath(of: other, type)
         }
         facts.sharedMemory = { (other) throws(Failure) in try store.sharedMemoryPath(of: other) }
+        facts.idMaps = { (other) throws(Failure) in try store.idMaps(of: other) }
         facts.leaseIDs = { (slots) throws(Failure) in try lease(slots) }
         var spec = try Containers.makeSpec(config, facts: facts)
         if config.root == .host {
@@ -114,9 +115,13 @@ extension Container {
 
     /// Keeps what the engine was given at a start, and what the user asked for if nothing has kept it yet: `update` and
     /// `rename` may have changed it since the supervisor read it.
-    func saveStart(_ config: ContainerConfig, _ spec: Spec) throws(Failure) {
-        if !directory.has("config.json") { try save(config) }
+    ///
+    /// - Returns: Whether something had kept it already.
+    func saveStart(_ config: ContainerConfig, _ spec: Spec) throws(Failure) -> Bool {
+        let existed = directory.has("config.json")
+        if !existed { try save(config) }
         try save(spec)
+        return existed
     }
 
     /// Changes the state record, which is made from `config` when there is none yet.
@@ -171,6 +176,35 @@ extension ContainerStore {
         let process = try container.runningProcess(container.loadState(), to: "join")
         process.pidfd.closeQuietly()
         return "/proc/\(process.pid)/ns/\(type.fileName)"
+    }
+}
+
+extension ContainerStore {
+    /// The IDs of a running container on this machine; `nil` where it has this process' own user namespace.
+    ///
+    /// - Note: user_namespaces(7), "User and group ID mappings": read from outside, they are this process' IDs.
+    func idMaps(of reference: String) throws(Failure) -> HostFacts.IDMaps? {
+        let path = try namespacePath(of: reference, .user)
+        let here = FileDescriptor.workingDirectory
+        if here.linkTarget(of: path) == here.linkTarget(of: "/proc/self/ns/user") { return nil }
+        let process = path.replacing(bytes: "/ns/user", with: "")
+        do throws(SystemCallError) {
+            return HostFacts.IDMaps(
+                uids: Self.idMap(try here.contents(of: "\(process)/uid_map", limit: 1 << 16)),
+                gids: Self.idMap(try here.contents(of: "\(process)/gid_map", limit: 1 << 16)))
+        } catch {
+            throw Failure("join user namespace", reference, error)
+        }
+    }
+
+    private static func idMap(_ bytes: [UInt8]) -> [Spec.IDMapping] {
+        bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            let numbers = line.split(separator: UInt8(ascii: " ")).compactMap {
+                UInt32(String(decoding: $0, as: UTF8.self))
+            }
+            guard numbers.count == 3 else { return nil }
+            return Spec.IDMapping(containerID: numbers[0], hostID: numbers[1], size: numbers[2])
+        }
     }
 }
 

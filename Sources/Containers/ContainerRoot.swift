@@ -31,7 +31,7 @@ extension Container {
     /// Whether the files of the container's root show with mapped IDs: not when they belong to the container's own root
     /// user already, as its IDs are on this machine.
     func mapsRoot(_ config: ContainerConfig, _ spec: Spec) throws(Failure) -> Bool {
-        guard config.mapsIDs else { return false }
+        guard config.mapsIDs, spec.has(.user) else { return false }
         let path: String
         switch config.root {
         case .directory(let source), .overlay(let source): path = source
@@ -82,7 +82,7 @@ extension Container {
 
     /// Makes the directories behind the container's volumes, where they are missing.
     func makeVolumes(_ config: ContainerConfig) throws(Failure) {
-        for volume in config.volumeDirectories(dataDirectory: store.path, containerDirectory: path) {
+        for volume in config.volumeDirectories(dataDirectory: store.path, id: id) {
             do throws(SystemCallError) {
                 let here = FileDescriptor.workingDirectory
                 // What set-user-ID programs a container keeps there are not for the machine's other users.
@@ -145,18 +145,21 @@ extension Container {
             try TreeCopy.copy(contentsOf: from, to: to)
             try check("rename", "copy") { renameat(directory.rawValue, ".copy", directory.rawValue, "copy") }
         } catch {
-            throw Failure("copy root", source, error)
+            throw Failure(
+                "copy root", source, "\(error)",
+                remedy: error.errno == .permissionDenied ? "a copy reads all of it; use --storage overlay" : nil)
         }
     }
 }
 
 extension ContainerConfig {
-    /// Whether its root and its volumes have the same IDs inside as on disk: its own IDs are nobody's on this machine.
+    /// Whether its root and its volumes have the same IDs inside as on disk, if it has IDs of its own: those are nobody's on
+    /// this machine.
     var mapsIDs: Bool {
         guard geteuid() == 0 else { return false }
         switch userNamespace {
-        case .auto, .maps: return true
-        case .standard, .host, .keepID, .container: return false
+        case .auto, .maps, .container: return true
+        case .standard, .host, .keepID: return false
         }
     }
 }

@@ -29,7 +29,7 @@ public struct ContainerStore: Sendable {
     /// - Parameter path: Absolute; `nil` for `APUS_ROOT`, or else the user's own place.
     public init(path: String? = nil) throws(Failure) {
         let path = if let path { path } else { try Self.defaultPath() }
-        guard path.hasPrefix("/") else { throw Failure("open data directory", path, "is not an absolute path") }
+        guard path.isAbsolutePath else { throw Failure("open data directory", path, "is not an absolute path") }
         self.path = path
         livePath = path == Self.rootsPath ? Self.rootsLivePath : path
         do throws(SystemCallError) {
@@ -67,7 +67,7 @@ public struct ContainerStore: Sendable {
     public static func defaultPath() throws(Failure) -> String {
         if let root = environment("APUS_ROOT") { return root }
         if geteuid() == 0 && !isMappedRoot { return rootsPath }
-        if let data = environment("XDG_DATA_HOME"), data.hasPrefix("/") { return "\(data)/apus" }
+        if let data = environment("XDG_DATA_HOME"), data.isAbsolutePath { return "\(data)/apus" }
         guard let home = environment("HOME") ?? homeOfUser() else {
             throw Failure("open data directory", "", "this user has no home directory", remedy: "set HOME or APUS_ROOT")
         }
@@ -139,7 +139,7 @@ public struct ContainerStore: Sendable {
     ///
     /// - Throws: `No such container`, or that several have that beginning.
     public func find(_ reference: String) throws(Failure) -> Container {
-        if Self.isName(reference), let id = idNamed(reference), directory.has("containers/\(id)") {
+        if Names.isValid(reference), let id = idNamed(reference), directory.has("containers/\(id)") {
             return try open(id: id)
         }
         if Self.isID(reference), directory.has("containers/\(reference)") { return try open(id: reference) }
@@ -184,22 +184,11 @@ public struct ContainerStore: Sendable {
 
     // MARK: Names
 
-    /// - Note: Docker's rule: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`.
-    public static func isName(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        guard bytes.count >= 2, bytes.count <= 200, isAlphanumeric(bytes[0]) else { return false }
-        return bytes.allSatisfy { isAlphanumeric($0) || $0 == 0x5f || $0 == 0x2e || $0 == 0x2d }
-    }
-
     /// Whether `text` is a whole ID: 64 lower-case hexadecimal digits.
     public static func isID(_ text: String) -> Bool { text.utf8.count == 64 && text.utf8.allSatisfy(isHexDigit) }
 
     private static func isHexDigit(_ byte: UInt8) -> Bool {
         (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
-    }
-
-    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
     }
 
     /// The ID that `name` stands for, whether or not that container exists.
@@ -212,10 +201,8 @@ public struct ContainerStore: Sendable {
     ///
     /// - Throws: When another container has it.
     func reserve(_ name: String, for id: String) throws(Failure) {
-        guard Self.isName(name) else {
-            throw Failure(
-                "name container", name, "is not a name",
-                remedy: "use letters, digits, '_', '.' and '-', at least two, the first a letter or digit")
+        guard Names.isValid(name) else {
+            throw Failure("name container", "'\(name)'", "not a name", remedy: Names.remedy)
         }
         do throws(SystemCallError) {
             if try claim(name, for: id) { return }

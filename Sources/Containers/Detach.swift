@@ -131,7 +131,9 @@ extension ContainerStore.New {
             try file.writeFully(container.id.utf8)
         } catch {
             try? container.removeFiles(name: config.name ?? "")  // `try?`: the first error is the one to report
-            throw Failure("write --cidfile", path, error)
+            throw Failure(
+                "write --cidfile", path, error,
+                remedy: error.errno == .fileExists ? "remove it if its container is gone, or name another" : nil)
         }
     }
 }

@@ -26,7 +26,7 @@ public struct Exec {
                 "exec", state.name, "the container is not running", remedy: "start it with 'apus start \(state.name)'")
         }
         guard !running.paused else {
-            throw Failure("exec", state.name, "the container is paused", remedy: "apus unpause \(state.name)")
+            throw Failure("exec", state.name, "the container is paused", remedy: "use 'apus unpause \(state.name)'")
         }
         spec = try container.loadSpec()
         seccomp = options.privileged ? nil : try container.seccompProgram(running.seccomp, spec)

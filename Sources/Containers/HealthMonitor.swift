@@ -115,7 +115,7 @@ final class HealthMonitor {
         let timeout = healthCheck.timeout ?? 30 * Self.second
         let text =
             probe.timedOut
-            ? "the health command took longer than \(timeout / Self.second)s"
+            ? "the health command took longer than \(Wording.seconds(timeout))"
             : String(decoding: probe.text.filter { $0 != 0 }, as: UTF8.self)  // no record holds a NUL
         try record(
             .init(start: probe.start, end: .now, exitCode: probe.timedOut ? -1 : exitCode, output: text))

@@ -107,7 +107,7 @@ struct LayerComparison {
     ) {
         let hasChanges = changes.count > position
         guard let before else {
-            let isMadeForMount = mountPoints.contains { $0 == path || $0.hasPrefix("\(path)/") }
+            let isMadeForMount = mountPoints.contains { $0 == path || $0.hasBytes(ofPrefix: "\(path)/") }
             if hasChanges || !isMadeForMount { changes.insert(LayerChange(.added, path), at: position) }
             return
         }
@@ -156,7 +156,7 @@ struct LayerComparison {
                 try addAll(child, "\(here)/\(child)", status, in: directory)
             }
         }
-        let isMadeForMount = mountPoints.contains { $0 == here || (isDirectory && $0.hasPrefix("\(here)/")) }
+        let isMadeForMount = mountPoints.contains { $0 == here || (isDirectory && $0.hasBytes(ofPrefix: "\(here)/")) }
         if changes.count > position || !isMadeForMount { changes.insert(LayerChange(.added, here), at: position) }
     }
 

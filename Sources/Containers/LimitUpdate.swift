@@ -30,6 +30,12 @@ public struct LimitUpdate: Sendable {
             throw Failure("update --restart", config.name ?? "", "does not go with --rm")
         }
         let limits = config.resources
+        if limits.memorySwap != nil, limits.memory == nil {
+            throw Failure(
+                "update --memory-swap", config.name ?? "",
+                "counts memory and swap together, and there is no limit of memory",
+                remedy: "give --memory too")
+        }
         if let memory = limits.memory, let swap = limits.memorySwap, swap > 0, swap < memory {
             throw Failure(
                 "update --memory", config.name ?? "", "would be above the limit of memory and swap together",
@@ -69,7 +75,7 @@ public struct LimitUpdate: Sendable {
         var state = try container.loadState()
         guard changesLimits, case .running(let running) = state.status, try !hasEnded(running, state) else { return }
         do {
-            try apply(resources, config, &state)
+            try Self.apply(resources, config, &state)
         } catch {
             if try hasEnded(running, state) { return }  // meanwhile, and its cgroup with it
             throw error
@@ -89,7 +95,8 @@ public struct LimitUpdate: Sendable {
         }
     }
 
-    private func apply(
+    /// Applies limits to the cgroup of a container that runs.
+    static func apply(
         _ resources: Spec.Resources?, _ config: ContainerConfig, _ state: inout ContainerState
     ) throws {
         guard let record = state.cgroup else {

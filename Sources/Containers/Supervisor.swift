@@ -231,14 +231,28 @@ public final class Supervisor {
         let running = ContainerState.RunningProcess(
             pid: start.process.pid, startTime: ProcessStatus(start.process.pid)?.startTime ?? 0, bootID: Boot.id,
             startedAt: time, supervisor: getpid(), seccomp: config.effectiveSeccomp)
-        try container.saveStart(config, start.spec)
+        let existed = try container.saveStart(config, start.spec)
         try container.writeState(initial: config) { state in
             state.status = .running(running)
             state.cgroup = start.cgroup?.record
             state.limits = start.limits + start.spec.rlimitRecords
             state.health = config.healthCheck == nil ? nil : .init()
+            if existed { try applyUpdate(since: start, &state) }
         }
         isRecorded = true
+    }
+
+    /// An `update` that came while the container was started has found nothing running, and left its limits for here.
+    ///
+    /// The caller holds the lock of the records: the next one finds it running.
+    private func applyUpdate(since start: ContainerStart.Started, _ state: inout ContainerState) throws {
+        let updated = try container.loadConfig()
+        guard updated.resources != config.resources else { return }
+        config = updated
+        var spec = start.spec
+        spec.linux?.resources = try container.makeSpec(updated).linux?.resources
+        try LimitUpdate.apply(spec.linux?.resources, updated, &state)
+        try container.save(spec)
     }
 
     private func finish(_ ending: ContainerState.Ending) throws {

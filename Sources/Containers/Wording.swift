@@ -1,12 +1,18 @@
 import Linux
 
+/// How numbers read to a user.
+enum Wording {
+    /// `90s`, `0.2s`.
+    static func seconds(_ nanoseconds: Int64) -> String {
+        let seconds = Double(nanoseconds) / 1_000_000_000
+        return seconds == seconds.rounded() ? "\(Int(seconds))s" : "\(seconds)s"
+    }
+}
+
 /// How parts of a config read to a user.
 extension ContainerConfig {
     /// The `--timeout`: `90s`.
-    var timeoutText: String {
-        let seconds = Double(timeout ?? 0) / 1_000_000_000
-        return seconds == seconds.rounded() ? "\(Int(seconds))s" : "\(seconds)s"
-    }
+    var timeoutText: String { Wording.seconds(timeout ?? 0) }
 
     /// ` (limit 256 MiB)`, or nothing without a limit.
     var memoryLimitText: String {

@@ -86,7 +86,7 @@ public enum ExecCommandLine {
                         },
                         .value("workdir", "w", "DIR", "Working directory in the container") {
                             flags, text throws(Failure) in
-                            guard text.hasPrefix("/") else { throw Values.failure(text, "not an absolute path") }
+                            guard text.isAbsolutePath else { throw Values.failure(text, "not an absolute path") }
                             flags.request.options.workingDirectory = text
                         },
                         .value("user", "u", "USER[:GROUP]", "User and group, by name or number") {

@@ -102,40 +102,9 @@ public struct FlagTable<Target>: Sendable {
 
     private func unknown(_ name: String) -> Failure {
         if unavailable.contains(name) { return Failure(command, "'\(name)'", "not available", remedy: seeHelp) }
-        let names = groups.flatMap { $0.flags.map { "--\($0.description.name)" } }
-        let nearest = name.utf8.count > 3 ? nearestName(to: name, among: names) : nil
+        let names = groups.flatMap { $0.flags.map(\.description.name) }
+        let nearest = name.hasPrefix("--") ? Spelling.nearest(to: String(name.dropFirst(2)), among: names) : nil
         return Failure(
-            command, "'\(name)'", "unknown flag" + (nearest.map { ", did you mean '\($0)'?" } ?? ""), remedy: seeHelp)
+            command, "'\(name)'", "unknown flag" + (nearest.map { ", did you mean '--\($0)'?" } ?? ""), remedy: seeHelp)
     }
-}
-
-extension Failure {
-    /// This failure with the flag that it is about, unless it names a step already.
-    func naming(_ flag: String) -> Failure {
-        var named = self
-        if named.step.isEmpty { named.step = flag }
-        return named
-    }
-}
-
-/// The name that the fewest changes make of `word`, if they are few: a third of its letters at most.
-func nearestName(to word: String, among names: [String]) -> String? {
-    let best = names.map { ($0, editDistance(Array(word.utf8), Array($0.utf8))) }.min { $0.1 < $1.1 }
-    guard let best, best.1 <= max(1, (word.utf8.count - 2) / 3) else { return nil }
-    return best.0
-}
-
-/// How many insertions, deletions and replacements make `b` of `a`.
-private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
-    var row = Array(0...b.count)
-    for (i, x) in a.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for (j, y) in b.enumerated() {
-            let replaced = diagonal + (x == y ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = min(replaced, row[j] + 1, row[j + 1] + 1)
-        }
-    }
-    return row[b.count]
 }

@@ -10,6 +10,9 @@ extension RunCommandLine {
         try checkMemory(config.resources, verb)
         try checkCPU(config.resources, verb)
         try checkMounts(config, verb)
+        if case .directory = config.root, config.storage == .copy {
+            throw conflict(verb, "--storage copy", "is about a throw-away layer; add ':O' to the directory of --rootfs")
+        }
         if config.log.driver != .jsonFile, config.log.maximumSize != nil || config.log.maximumFiles != nil {
             throw conflict(verb, "--log-opt", "only goes with --log-driver json-file")
         }

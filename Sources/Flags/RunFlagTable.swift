@@ -32,7 +32,7 @@ extension RunCommandLine {
             .toggle("rm", nil, "Remove the container when it ends") { $0.config.removeAtEnd = $1 },
             .value("name", nil, "NAME", "Name the container") { flags, text throws(Failure) in
                 guard Names.isValid(text) else {
-                    throw Values.failure(text, "not a name", remedy: "use letters, digits, '_', '.' and '-'")
+                    throw Values.failure(text, "not a name", remedy: Names.remedy)
                 }
                 flags.config.name = text
             },
@@ -80,7 +80,7 @@ extension RunCommandLine {
                 },
                 .list("env-file", nil, "FILE", "Read variables from a file") { $0.environmentFiles.append($1) },
                 .value("workdir", "w", "DIR", "Working directory in the container") { flags, text throws(Failure) in
-                    guard text.hasPrefix("/") else { throw Values.failure(text, "not an absolute path") }
+                    guard text.isAbsolutePath else { throw Values.failure(text, "not an absolute path") }
                     flags.config.workingDirectory = text
                 },
                 .value("user", "u", "USER[:GROUP]", "User and group, by name or number") { $0.config.user = $1 },

@@ -143,7 +143,7 @@ extension RunCommandLine {
             "Life",
             [
                 .value("stop-signal", nil, "SIGNAL", "Signal that asks it to stop (default SIGTERM)") {
-                    flags, text throws(Failure) in flags.config.stopSignal = try Signal(parsing: text).rawValue
+                    flags, text throws(Failure) in flags.config.stopSignal = try Values.signal(text).rawValue
                 },
                 .value("stop-timeout", nil, "SECONDS", "Time between that and SIGKILL (default 10, -1 for ever)") {
                     flags, text throws(Failure) in

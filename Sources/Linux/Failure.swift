@@ -24,6 +24,13 @@ public struct Failure: Error, Sendable, CustomStringConvertible, Equatable {
         self.init(step, subject, "\(error.call): \(error.errno.reason)", remedy: remedy)
     }
 
+    /// This failure with the flag that it is about, unless it names a step already.
+    public func naming(_ flag: String) -> Failure {
+        var named = self
+        if named.step.isEmpty { named.step = flag }
+        return named
+    }
+
     public var description: String {
         let parts = [step, subject, reason].filter { !$0.isEmpty }.joined(separator: ": ")
         // A name from a container or an image must not move the cursor or forge a second line.

@@ -61,8 +61,8 @@ extension FileDescriptor {
         do {
             try makeDirectory(path, mode: mode)
         } catch  where error.errno == .noSuchFileOrDirectory {
-            guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { throw error }
-            try makeDirectories(String(path[..<slash]), mode: mode)
+            guard let (parent, _) = path.sides(ofLast: "/"), !parent.isEmpty else { throw error }
+            try makeDirectories(parent, mode: mode)
             try makeDirectory(path, mode: mode)
         }
     }

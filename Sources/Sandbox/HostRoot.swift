@@ -50,8 +50,8 @@ struct HostRoot {
             let fields = line.split(separator: UInt8(ascii: " "))
             guard fields.count > 4 else { return nil }
             let path = Self.unescaped(fields[4])
-            let top = "/" + (path.split(separator: "/").first ?? "")
-            return path == "/" || Self.fresh.contains(top) || path.hasPrefix(layers) ? nil : path
+            let top = "/" + (path.parts(between: "/").first { !$0.isEmpty } ?? "")
+            return path == "/" || Self.fresh.contains(top) || path.hasBytes(ofPrefix: layers) ? nil : path
         }
     }
 
@@ -81,7 +81,7 @@ struct HostRoot {
 
     /// Escaped with its leading slash, so that no path can be taken for the root's own `upper` or `work`.
     private static func layerName(_ path: String) -> String {
-        path == "/" ? "" : "/" + path.replacing("%", with: "%25").replacing("/", with: "%2F")
+        path == "/" ? "" : "/" + path.replacing(bytes: "%", with: "%25").replacing(bytes: "/", with: "%2F")
     }
 
     /// Shows one of the machine's mounts in the root: under an overlay, or read-only where none can be made.
@@ -150,7 +150,7 @@ struct HostRoot {
                 try target.open(name, O_PATH | O_DIRECTORY | O_NOFOLLOW)
             }
             defer { place.closeQuietly() }
-            let hasMounts = mountPoints.contains { $0.hasPrefix(path + "/") }
+            let hasMounts = mountPoints.contains { $0.hasBytes(ofPrefix: path + "/") }
             if hasMounts && access(path, R_OK | X_OK) == 0 {
                 try assemble(path, place, mountPoints)
             } else {

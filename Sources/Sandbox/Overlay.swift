@@ -110,8 +110,16 @@ struct Overlay {
             if userAttributes {
                 if mapped.isEmpty, lower.count == 1 { try makeTemporaryDirectories(layers) }
             } else {
-                try check("chown", "'\(layers)/upper'") { chown("\(layers)/upper", status.st_uid, status.st_gid) }
+                try giveUpper(of: layers, to: status)
             }
+        }
+    }
+
+    private func giveUpper(of layers: String, to owner: FileStatus) throws(SystemCallError) {
+        do throws(SystemCallError) {
+            try check("chown", "'\(layers)/upper'") { chown("\(layers)/upper", owner.st_uid, owner.st_gid) }
+        } catch  where error.errno == .invalidArgument {
+            return  // root of a container around this: an owner who has no ID here stays behind
         }
     }
 

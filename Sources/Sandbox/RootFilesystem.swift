@@ -26,7 +26,7 @@ public enum RootFilesystem: Sendable, Equatable {
 
     /// Where the overlay with this layer lies in a `.host` root, whose pieces have layers named after them.
     public static func path(ofLayer name: String) -> String {
-        name.replacing("%2F", with: "/").replacing("%25", with: "%")
+        name.replacing(bytes: "%2F", with: "/").replacing(bytes: "%25", with: "%")
     }
 
     /// Mounts it in this mount namespace.

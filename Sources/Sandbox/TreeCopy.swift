@@ -65,23 +65,51 @@ public enum TreeCopy {
                 continue
             }
             if status.st_nlink > 1, !isDirectory { links[identity] = here }
-            try copyEntry(name, status, source, target, top: top, path: here, isLayer: isLayer, &links)
+            guard isDirectory else {
+                try naming(here) { () throws(SystemCallError) in try copyFile(name, status, source, target) }
+                continue
+            }
+            let isNew = !isLayer || !target.has(name)
+            let (from, to) = try naming(here) { () throws(SystemCallError) in
+                try openDirectories(name, source, target, isNew: isNew)
+            }
+            defer {
+                from.closeQuietly()
+                to.closeQuietly()
+            }
+            try copyEntries(from, to, top: top, path: here, isLayer: isLayer, &links)
+            try naming(here) { () throws(SystemCallError) in try copyMetadata(status, from: from, to: to) }
         }
     }
 
-    private static func copyEntry(
-        _ name: FileName, _ status: FileStatus, _ source: FileDescriptor, _ target: FileDescriptor,
-        top: FileDescriptor, path: FileName, isLayer: Bool, _ links: inout [FileIdentity: FileName]
+    /// Has an error of `body` say which file it was about.
+    private static func naming<Result>(
+        _ path: FileName, _ body: () throws(SystemCallError) -> Result
+    ) throws(SystemCallError) -> Result {
+        do {
+            return try body()
+        } catch {
+            throw SystemCallError(error.call, "'\(path)'", error.errno)
+        }
+    }
+
+    private static func openDirectories(
+        _ name: FileName, _ source: FileDescriptor, _ target: FileDescriptor, isNew: Bool
+    ) throws(SystemCallError) -> (from: FileDescriptor, to: FileDescriptor) {
+        let from = try source.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        do throws(SystemCallError) {
+            if isNew { try target.makeDirectory(name, mode: 0o700) }
+            return (from, try target.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+        } catch {
+            from.closeQuietly()
+            throw error
+        }
+    }
+
+    private static func copyFile(
+        _ name: FileName, _ status: FileStatus, _ source: FileDescriptor, _ target: FileDescriptor
     ) throws(SystemCallError) {
         switch status.st_mode & S_IFMT {
-        case S_IFDIR:
-            if !isLayer || !target.has(name) { try target.makeDirectory(name, mode: 0o700) }
-            let from = try source.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-            defer { from.closeQuietly() }
-            let to = try target.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-            defer { to.closeQuietly() }
-            try copyEntries(from, to, top: top, path: path, isLayer: isLayer, &links)
-            try copyMetadata(status, from: from, to: to)
         case S_IFREG:
             let from = try source.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
             defer { from.closeQuietly() }
@@ -91,12 +119,12 @@ public enum TreeCopy {
             try copyMetadata(status, from: from, to: to)
         case S_IFLNK:
             guard let link = source.linkTarget(of: name) else {
-                throw SystemCallError("readlink", "'\(path)'", .invalidArgument)
+                throw SystemCallError("readlink", "'\(name)'", .invalidArgument)
             }
-            try check("symlink", "'\(path)'") { symlinkat(link.cString, target.rawValue, name.cString) }
+            try check("symlink", "'\(name)'") { symlinkat(link.cString, target.rawValue, name.cString) }
             try copyOwnerAndTimes(status, of: name, in: target)
         default:
-            try check("mknod", "'\(path)'") {
+            try check("mknod", "'\(name)'") {
                 mknodat(target.rawValue, name.cString, status.st_mode & (S_IFMT | 0o7777), status.st_rdev)
             }
             try copyOwnerAndTimes(status, of: name, in: target)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Flags
 import OCI
 
 /// Writes the forms of options that Docker's users type as ArgumentParser takes them: `--all=true`, `-f=false`,
@@ -44,6 +45,37 @@ struct ArgumentForms {
             }
         }
         return result
+    }
+
+    /// The first of `words` that looks like an option and is none.
+    func unknownOption(in words: [String], of command: String) -> UsageError? {
+        var rest = words[...]
+        while let word = rest.popFirst(), word != "--" {
+            guard word.hasPrefix("-"), word.utf8.count > 1 else {
+                if passesThrough { return nil }
+                continue
+            }
+            var names: [String] = []
+            if word.hasPrefix("--") {
+                names = [String(word.dropFirst(2).prefix { $0 != "=" })]
+            } else {
+                names = word.dropFirst().prefix { $0 != "=" }.map { String($0) }
+            }
+            for (index, name) in names.enumerated() {
+                guard let option = options[name] else { return unknown(name, command) }
+                guard option.takesValue else { continue }
+                if index == names.count - 1, !word.contains("=") { rest = rest.dropFirst() }
+                break
+            }
+        }
+        return nil
+    }
+
+    private func unknown(_ name: String, _ command: String) -> UsageError {
+        if name.count == 1 { return UsageError("unknown option '-\(name)'", command: command) }
+        let nearest = Spelling.nearest(to: name, among: options.keys.filter { $0.count > 1 }.sorted())
+        return UsageError(
+            "unknown option '--\(name)'" + (nearest.map { ", did you mean '--\($0)'?" } ?? ""), command: command)
     }
 
     private func long(_ word: String, _ rest: inout ArraySlice<String>) -> [String] {

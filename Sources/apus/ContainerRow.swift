@@ -8,6 +8,8 @@ struct ContainerRow {
     let activity: ContainerActivity
     /// `nil` when it was not asked for, or cannot be told.
     var size: ContainerSize?
+    /// What it was asked for; `nil` when that was not needed, or cannot be read.
+    var config: ContainerConfig?
     private let isTruncated: Bool
 
     init(_ state: ContainerState, in store: ContainerStore, truncated: Bool) throws {
@@ -38,7 +40,8 @@ struct ContainerRow {
         [
             "Command": .string(command), "CreatedAt": .string(state.created.local), "ID": .string(shownID),
             "Image": .string(state.image), "Label": .lookup(state.labels), "Labels": .string(labels),
-            "LocalVolumes": "0", "Mounts": "", "Names": .string(state.name), "Networks": "", "Ports": "",
+            "LocalVolumes": .string("\(volumes)"), "Mounts": .string(mounts), "Names": .string(state.name),
+            "Networks": .string(config?.network.text ?? ""), "Ports": "",
             "RunningFor": .string("\(state.created.age) ago"), "Size": .string(sizeText),
             "State": .string(activity.rawValue),
             "Status": .string(status),
@@ -49,11 +52,25 @@ struct ContainerRow {
         state.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
     }
 
+    /// The fields that are made from its config, which takes another file to read.
+    static let configFields = ["LocalVolumes", "Mounts", "Networks"]
+
+    private var volumes: Int { config?.mounts.count { $0.kind == .volume } ?? 0 }
+
+    /// The sources of its bind mounts and the names of its volumes, each shortened to 15 characters as Docker does.
+    private var mounts: String {
+        let sources = (config?.mounts ?? []).filter { !$0.source.isEmpty }.map(\.source)
+        return sources.map { shortened($0, to: 15) }.joined(separator: ",")
+    }
+
+    private func shortened(_ text: String, to length: Int) -> String {
+        isTruncated && text.count > length ? "\(text.prefix(length - 1))…" : text
+    }
+
     /// The command line in double quotes, shortened to 20 characters as Docker does.
     private var command: String {
         let line = state.command.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
-        let shown = isTruncated && line.count > 20 ? "\(line.prefix(19))…" : line
-        return Value.string(shown).json()
+        return Value.string(shortened(line, to: 20)).json()
     }
 
     /// What the container has written, and what it sees: `4.1kB (virtual 1.2MB)`.

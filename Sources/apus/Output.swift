@@ -43,6 +43,13 @@ func openStore() throws(Failure) -> ContainerStore {
     return store
 }
 
+/// Does `body`; a failure is reported.
+///
+/// - Throws: Exit status 1, as Docker's commands have it, after a failure.
+func reportingFailure(_ body: () throws -> Void) throws {
+    try forEachReportingFailures([""]) { _ in try body() }
+}
+
 /// Does `body` for each container; a failure is reported and does not keep it from the others.
 ///
 /// - Throws: Exit status 1, as Docker's commands have it, after any failure.

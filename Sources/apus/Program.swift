@@ -90,8 +90,9 @@ enum Program {
 
     /// Makes `--root` what APUS_ROOT is, for everything that runs in this process.
     private static func useDataDirectory(_ path: String) throws {
+        if path.isEmpty { throw UsageError("'--root' needs a directory") }
         var absolute = path
-        if !path.hasPrefix("/") {
+        if !path.isAbsolutePath {
             guard let here = getcwd(nil, 0) else {
                 throw SystemCallError("getcwd", "", .init(rawValue: errno))
             }
@@ -125,7 +126,9 @@ enum Program {
             parsed = try parse(type, words)
         } catch {
             guard type.exitCode(for: error).isSuccess else {
-                throw UsageError(type.message(for: error), command: type._commandName)
+                // ArgumentParser would rather say of `stop --nosuch` that a container is missing.
+                throw ArgumentForms(of: type).unknownOption(in: words, of: type._commandName)
+                    ?? UsageError(type.message(for: error), command: type._commandName)
             }
             Output.write(Root.helpMessage(for: type) + "\n")  // --help
             return try Output.finish()
@@ -155,11 +158,6 @@ enum Program {
 
     private static func report(_ error: any Error) -> Int32 {
         _ = try? Output.finish()  // `try?`: the error at hand is the one to report
-        if let usage = error as? UsageError {
-            Report.line("\(usage)")
-            Report.raw("see 'apus \(usage.command.map { "\($0) " } ?? "")--help'\n")
-            return 125
-        }
         Report.line("\(error)")
         return (error as? Failure)?.exitCode ?? 125
     }
@@ -167,16 +165,22 @@ enum Program {
 
 /// Words that no command takes.
 struct UsageError: Error, CustomStringConvertible {
-    let description: String
+    /// What is wrong with them.
+    private let reason: String
     /// The command whose help says more.
-    let command: String?
+    private let command: String?
 
-    init(_ description: String, command: String? = nil) {
+    init(_ reason: String, command: String? = nil) {
         // ArgumentParser's messages are sentences, some of several lines; ours are one line of the usual kind.
-        let line = description.split(separator: "\n").first.map { String($0) } ?? description
+        let line = reason.split(separator: "\n").first.map { String($0) } ?? reason
         let text = line.hasSuffix(".") ? String(line.dropLast()) : line
         let startsWithWord = text.dropFirst().first?.isLowercase ?? false
-        self.description = startsWithWord ? text.prefix(1).lowercased() + text.dropFirst() : text
+        self.reason = startsWithWord ? text.prefix(1).lowercased() + text.dropFirst() : text
         self.command = command
+    }
+
+    var description: String {
+        guard let command else { return "\(reason); see 'apus --help'" }
+        return "\(command): \(reason); see 'apus \(command) --help'"
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Flags
 import Linux
 
 /// All commands, for help, completion and the manual; `Program` finds the one to run.
@@ -54,6 +55,6 @@ struct Root: ParsableCommand {
         guard let nearest = Spelling.nearest(to: name, among: names) else {
             return UsageError("unknown command '\(name)'")
         }
-        return UsageError("unknown command '\(name)'; did you mean '\(nearest)'?")
+        return UsageError("unknown command '\(name)', did you mean '\(nearest)'?")
     }
 }

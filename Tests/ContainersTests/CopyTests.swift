@@ -8,7 +8,8 @@ import Testing
         arguments: [
             ("web:/etc", .container(reference: "web", path: "/etc")), ("web:", .container(reference: "web", path: "")),
             ("web:a:b", .container(reference: "web", path: "a:b")), ("/tmp/a:b", .host(path: "/tmp/a:b")),
-            ("./a:b", .host(path: "./a:b")), (":a", .host(path: ":a")), ("file", .host(path: "file")), ("-", .stream),
+            ("./a:b", .host(path: "./a:b")), (":a", .host(path: ":a")), ("/\u{301}a:b", .host(path: "/\u{301}a:b")),
+            ("file", .host(path: "file")), ("-", .stream),
         ] as [(String, CopyPlace)])
     func `a colon names a container unless the word is a path`(text: String, place: CopyPlace) {
         #expect(CopyPlace(text) == place)
@@ -20,6 +21,7 @@ import Testing
             ("/b", "/", "/", "b", false), ("a/.", ".", "a", ".", false), (".", ".", ".", ".", false),
             ("/", "/", "/", ".", false), ("a/..", ".", "a/..", ".", false), ("a//b", ".", "a", "b", false),
             ("", ".", ".", ".", false), ("a/./", ".", "a", ".", true),
+            ("/\u{301}a/\u{301}b", "/", "/\u{301}a", "\u{301}b", false),
         ])
     func `the last component decides what is copied`(
         path: String, _: String, parent: String, name: String, mustBeDirectory: Bool

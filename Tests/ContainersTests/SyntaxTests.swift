@@ -190,6 +190,8 @@ import Testing
         ),
         ("source=data,target=/b", MountRequest(kind: .volume, source: "data", destination: "/b")),
         ("target=/b,relabel=private", MountRequest(kind: .volume, destination: "/b")),
+        ("type=bind,src=./a,dst=/b", MountRequest(kind: .bind, source: "/home/me/a", destination: "/b")),
+        ("type=bind,src=.,dst=/b", MountRequest(kind: .bind, source: "/home/me", destination: "/b")),
     ])
     func `a long mount has Docker's keys`(text: String, mount: MountRequest) throws {
         #expect(try MountSyntax.mount(text, caller) == mount)
@@ -202,7 +204,7 @@ import Testing
         ("type=bind,src=/a,dst=/b,tmpfs-size=1", "'tmpfs-size' does not go with type=bind"),
         ("type=tmpfs,dst=/b,tmpfs-size=x", "tmpfs-size: 'x': not a size"),
         ("type=bind,src=/a,dst=/b,shiny=1", "unknown key 'shiny'"), ("type=bind,src,dst=/b", "'src' without a value"),
-        ("type=volume,src=/a,dst=/b", "'/a' is neither an absolute path nor the name of a volume"),
+        ("type=volume,src=/a,dst=/b", "'/a' is not the name of a volume"),
         ("type=bind,src=/a,dst=/b,ro=maybe", "ro: 'maybe': neither true nor false"),
         ("type=bind,src=/a,dst=/", "a mount onto '/' would hide the root file system"),
         (#"type=bind,"src=/a"#, "a quote that does not end"),
@@ -210,6 +212,17 @@ import Testing
     func `what is no long mount is refused`(text: String, reason: String) {
         let failure = #expect(throws: Failure.self) { try MountSyntax.mount(text, caller) }
         #expect(failure?.reason == reason)
+    }
+
+    /// A combining accent makes one character of itself and what is before it, also of a separator.
+    @Test func `paths are parted at bytes`() throws {
+        let name = "\u{301}b"
+        let bind = MountRequest(kind: .bind, source: "/\(name)", destination: "/\(name)/\(name)")
+        #expect(try MountSyntax.volume("/\(name):/\(name)//./\(name)", caller) == bind)
+        #expect(try MountSyntax.mount("type=bind,src=/\(name),dst=/\(name)/\(name)", caller) == bind)
+        #expect(try MountSyntax.mount(#"type=bind,"src=/\#(name)",dst=/\#(name)/\#(name)"#, caller) == bind)
+        #expect(throws: Failure.self) { try MountSyntax.volume("/a:/\(name)/../c", caller) }
+        #expect(try MountSyntax.device("/dev/\(name):/\(name)").containerPath == "/\(name)")
     }
 
     @Test(arguments: ["/x:shiny", "/x:size", "x", "/", "/x:size="])

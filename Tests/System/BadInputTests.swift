@@ -32,9 +32,10 @@ struct WrongFlags: CustomTestStringConvertible {
         WrongFlags(["--mount", "type=bind,dst=/x"], "--mount"), WrongFlags(["--mount", "type=magic,dst=/x"], "magic"),
         WrongFlags(["-v", "/no/such/source:/mnt"], "/no/such/source"),
         WrongFlags(["-v", "/tmp:/mnt", "-v", "/usr:/mnt"], "/mnt"),
-        WrongFlags(["--name", "a/b"], "a/b"), WrongFlags(["--name", ".."], ".."), WrongFlags(["--name", ""], "--name"),
+        WrongFlags(["--name", "a/b"], "--name: 'a/b'"), WrongFlags(["--name", "a"], "--name: 'a'"),
+        WrongFlags(["--name", ".."], ".."), WrongFlags(["--name", ""], "--name"),
         WrongFlags(["--name", "a b"], "a b"),
-        WrongFlags(["--device", "/dev/no-such-device"], "/dev/no-such-device"),
+        WrongFlags(["--device", "/dev/no-such-device"], "--device: '/dev/no-such-device'"),
         WrongFlags(["--device", "/etc/passwd"], "/etc/passwd"),
         WrongFlags(["--cap-add", "FLY"], "FLY"), WrongFlags(["--security-opt", "magic=1"], "magic"),
         WrongFlags(["--security-opt", "seccomp=/no/such/profile"], "/no/such/profile"),
@@ -51,7 +52,10 @@ struct WrongFlags: CustomTestStringConvertible {
         WrongFlags(["--group-add", "no-such-group"], "no-such-group"),
         WrongFlags(["--env-file", "/no/such/file"], "/no/such/file"),
         WrongFlags(["--label-file", "/no/such/file"], "/no/such/file"),
-        WrongFlags(["--stop-signal", "MAGIC"], "MAGIC"),
+        WrongFlags(["--stop-signal", "MAGIC"], "--stop-signal: 'MAGIC'"),
+        WrongFlags(["--device-read-bps", "/dev/no-such:1mb"], "--device-read-bps: '/dev/no-such'"),
+        WrongFlags(["--device-write-iops", "/dev/null:1"], "--device-write-iops: '/dev/null'"),
+        WrongFlags(["--storage", "copy"], "--storage copy"),
         WrongFlags(["--timeout", "soon"], "soon"), WrongFlags(["--restart", "sometimes"], "sometimes"),
         WrongFlags(["--log-driver", "syslog"], "syslog"), WrongFlags(["--log-opt", "max-size=x"], "--log-opt"),
         WrongFlags(["--umask", "99"], "99"),
@@ -156,14 +160,50 @@ struct WrongFlags: CustomTestStringConvertible {
     @Test(arguments: Caller.available)
     func `a container that is not there is named by every command`(caller: Caller) throws {
         try withApus(caller) { apus in
-            for command in [
-                "start", "stop", "kill", "pause", "unpause", "restart", "wait", "rm", "logs", "inspect", "top",
-            ] {
-                let outcome = try apus(command, "no-such-container")
-                #expect(outcome.status != 0 && outcome.errors.contains("no-such-container"), "\(command): \(outcome)")
+            let name = "no-such-container"
+            let commands = [
+                "start", "stop", "kill", "pause", "unpause", "restart", "wait", "rm", "logs", "inspect", "top", "stats",
+                "diff", "port", "attach",
+            ].map { [$0, name] }
+            let others = [
+                ["exec", name, "true"], ["rename", name, "other"], ["update", "--restart", "no", name],
+                ["cp", "\(name):/etc", apus.directory], ["cp", "/etc/passwd", "\(name):/"], ["start", "-a", name],
+            ]
+            for words in commands + others {
+                let outcome = try apus(words)
+                // Docker's exit status: 125 is a failure of `run` itself.
+                #expect(outcome.status == 1 && outcome.isOneLineNaming(name), "\(words): \(outcome)")
             }
-            let outcome = try apus("exec", "no-such-container", "true")
-            #expect(outcome.status != 0 && outcome.errors.contains("no-such-container"), "\(outcome)")
+        }
+    }
+
+    @Test(arguments: Caller.available)
+    func `a container that does not run is named by every command that wants one`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.create("idle", command: ["true"])
+            for words in [
+                ["exec", "idle", "true"], ["kill", "idle"], ["pause", "idle"], ["attach", "idle"], ["top", "idle"],
+            ] {
+                let outcome = try apus(words)
+                #expect(outcome.status == 1 && outcome.isOneLineNaming("idle"), "\(words): \(outcome)")
+            }
+        }
+    }
+
+    @Test(arguments: [
+        (["stop", "--no-such-option"], "--no-such-option"), (["stop", "-x", "a"], "-x"), (["ps", "--al"], "'--all'"),
+        (["ps", "-ax"], "-x"), (["stop"], "container"), (["ps", "extra"], "extra"), (["ps", "--filter"], "--filter"),
+        (["logs", "--tail", "few", "a"], "few"), (["update", "a"], "option"), (["strat", "a"], "'start'"),
+        (["--no-such-option", "ps"], "--no-such-option"), (["--root", "", "ps"], "--root"), (["--root"], "--root"),
+        (["stop", "--time", "soon", "a"], "soon"),
+    ])
+    func `words that a command does not take are refused in one line that says where to look`(
+        words: [String], name: String
+    ) throws {
+        try withApus(.own) { apus in
+            let outcome = try apus(words)
+            #expect(outcome.status == 125 && outcome.isOneLineNaming(name), "\(outcome)")
+            #expect(outcome.errors.contains("--help'") && outcome.output == "", "\(outcome)")
         }
     }
 

@@ -33,6 +33,18 @@ import Testing
         }
     }
 
+    @Test func `ps tells mounts, volumes and the network to who asks`() throws {
+        try withApus(.own) { apus in
+            let shared = try apus.makeDirectory("a-directory-with-a-long-name")
+            try apus.create(
+                "box", ["-v", "\(shared):/mnt", "-v", "data:/data", "--network", "host"], command: ["true"])
+            let format = "{{.Mounts}} {{.LocalVolumes}} {{.Networks}}"
+            #expect(try apus("ps", "-a", "--no-trunc", "--format", format).lines == ["\(shared),data 1 host"])
+            #expect(try apus("ps", "-a", "--format", format).lines == ["\(shared.prefix(14))…,data 1 host"])
+            #expect(try apus("ps", "-a", "--format", "json").output.contains(#""Networks":"host""#))
+        }
+    }
+
     @Test func `-q shows IDs, --no-trunc whole ones, -l and -n the newest`() throws {
         try withApus(.own) { apus in
             let ids = try ["first", "second", "third"].map { try apus.create($0, command: ["true"]) }

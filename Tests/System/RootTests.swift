@@ -38,6 +38,17 @@ import Testing
         }
     }
 
+    @Test(Requirement.ordinaryCaller, arguments: Caller.unprivileged)
+    func `a copy names what it may not read`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let root = try apus.makeRoot()
+            _ = try apus.makeDirectory("root/home/closed", mode: 0)
+            let outcome = try apus.run(["--storage", "copy"], root: "\(root):O", "true")
+            expectRefusal(outcome, naming: root, "'home/closed'", "ermission denied", "--storage overlay")
+            #expect(try apus.leftovers() == [])
+        }
+    }
+
     @Test(arguments: Caller.available)
     func `the throw-away layer goes with the container and not before`(caller: Caller) throws {
         try withApus(caller) { apus in

@@ -82,13 +82,13 @@ import Testing
     // MARK: Apus inside Apus
 
     /// Runs `apus` in a container whose root is the machine's, and there again in one of busybox.
-    private func nested(_ apus: Apus, _ outer: [String] = [], _ inner: [String] = [], _ script: String) throws
-        -> Outcome
-    {
+    private func nested(
+        _ apus: Apus, _ outer: [String] = [], _ inner: [String] = [], layer: String = "", _ script: String
+    ) throws -> Outcome {
         let shared = ["-v", "\(Machine.apus):/tmp/apus:ro", "-v", "\(Machine.busybox):/tmp/busybox:ro"]
         // The default filter forbids new namespaces, as it does in Docker.
         let flags = ["--security-opt", "seccomp=unconfined", "-e", "APUS_ROOT=/tmp/data"] + shared + outer
-        let words = ["/tmp/apus", "run", "--rm"] + inner + ["--rootfs", "/tmp/busybox", "sh", "-c", script]
+        let words = ["/tmp/apus", "run", "--rm"] + inner + ["--rootfs", "/tmp/busybox\(layer)", "sh", "-c", script]
         return try apus(["run", "--rm"] + flags + ["@host", "--"] + words)
     }
 
@@ -123,8 +123,10 @@ import Testing
     @Test(arguments: Caller.all)
     func `a privileged container runs containers with the default flags`(caller: Caller) throws {
         try withApus(caller) { apus in
-            let outcome = try nested(apus, ["--privileged"], [], "echo inside")
-            #expect(outcome.status == 0 && outcome.output == "inside\n", "\(outcome)")
+            for layer in ["", ":O"] {
+                let outcome = try nested(apus, ["--privileged"], [], layer: layer, "echo inside")
+                #expect(outcome.status == 0 && outcome.output == "inside\n", "\(outcome)")
+            }
         }
     }
 }

@@ -66,6 +66,24 @@ import Testing
         }
     }
 
+    @Test func `limits that contradict those that there are change nothing`() throws {
+        try withApus(.own) { apus in
+            try apus.create("plain", command: ["true"])
+            try apus.create("limited", ["--memory", "64m", "--memory-swap", "96m"], command: ["true"])
+            for (words, name) in [
+                (["--memory-swap", "1g", "plain"], "--memory-swap"),
+                (["--memory", "128m", "limited"], "--memory-swap"),
+                (["--memory-swap", "32m", "limited"], "--memory"),
+                (["--memory-reservation", "65m", "limited"], "--memory"),
+            ] {
+                let result = try apus(["update"] + words)
+                #expect(result.status == 1 && result.isOneLineNaming(name), "\(words): \(result)")
+            }
+            #expect(try apus.inspect("plain", "{{.HostConfig.MemorySwap}}") == "0")
+            #expect(try apus.inspect("limited", "{{.HostConfig.Memory}}") == "\(64 << 20)")
+        }
+    }
+
     // MARK: Restart policy
 
     /// A container that ends with 5 each time it gets a line of input from `send`.
@@ -119,6 +137,23 @@ import Testing
             try apus.succeed("update", "--restart", "no", "cycling")
             #expect(try apus.begin("wait", "cycling").wait(seconds: 20) == .printed("3\n"))
             #expect(try apus.state("cycling") == "exited")
+        }
+    }
+
+    @Test(arguments: Caller.withLimits)
+    func `an update that comes while a container is started holds at once`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.create("racing", ["--pids-limit", "100"], command: ["sleep", "1000"])
+            for round in 1...30 {
+                let start = try apus.begin("start", "racing")
+                usleep(UInt32(round % 15) * 2000)  // at another moment of it each time
+                try apus.succeed("update", "--pids-limit", "\(100 + round)", "racing")
+                #expect(try start.wait().status == 0)
+                let files = "/sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max"
+                let limit = try apus.succeed("exec", "racing", "sh", "-c", "cat \(files) 2>/dev/null; true")
+                #expect(limit == "\(100 + round)", "round \(round)")
+                try apus.succeed("kill", "racing")
+            }
         }
     }
 }

@@ -1,3 +1,5 @@
+import Linux
+
 /// One side of `cp`.
 public enum CopyPlace: Sendable, Equatable {
     case container(reference: String, path: String)
@@ -9,12 +11,11 @@ public enum CopyPlace: Sendable, Equatable {
     ///
     /// As Docker: what begins with `/` or `.` is a path of the host, whatever colons are in it.
     public init(_ text: String) {
+        let parts = text.parts(between: ":", maxSplits: 1)
         if text == "-" {
             self = .stream
-        } else if let colon = text.firstIndex(of: ":"), !text.hasPrefix("/"), !text.hasPrefix("."),
-            colon != text.startIndex
-        {
-            self = .container(reference: String(text[..<colon]), path: String(text[text.index(after: colon)...]))
+        } else if parts.count == 2, !parts[0].isEmpty, !text.isAbsolutePath, !text.hasBytes(ofPrefix: ".") {
+            self = .container(reference: parts[0], path: parts[1])
         } else {
             self = .host(path: text)
         }
@@ -35,33 +36,32 @@ struct CopyPath: Equatable {
 
     /// - Parameter path: In a container, relative ones begin at `/`.
     init(_ path: String, inContainer: Bool) {
-        var text = path[...]
-        if inContainer, !text.hasPrefix("/") { text = "/\(text)" }
+        var text = path
+        if inContainer, !text.isAbsolutePath { text = "/\(text)" }
         if text.isEmpty { text = "." }
         let trimmed = Self.withoutTrailingSlashes(text)
-        mustBeDirectory = trimmed.count < text.count && trimmed != ""
-        let slash = trimmed.lastIndex(of: "/")
-        let last = slash.map { trimmed[trimmed.index(after: $0)...] } ?? trimmed
+        mustBeDirectory = trimmed.utf8.count < text.utf8.count && !trimmed.isEmpty
+        let (before, last) = trimmed.sides(ofLast: "/").map { ("\($0.before)/", $0.behind) } ?? ("", trimmed)
         if last.isEmpty || last == "." || last == ".." {
-            let content = last == "." ? trimmed.dropLast(last.count) : trimmed
-            parent = content.isEmpty && text.hasPrefix("/") ? "/" : Self.directory(content)
+            let content = last == "." ? before : trimmed
+            parent = content.isEmpty && text.isAbsolutePath ? "/" : Self.directory(content)
             name = "."
         } else {
-            parent = Self.directory(slash.map { trimmed[...$0] } ?? "")
-            name = String(last)
+            parent = Self.directory(before)
+            name = last
         }
     }
 
-    private static func withoutTrailingSlashes(_ text: Substring) -> Substring {
-        var text = text
-        while text.hasSuffix("/") { text.removeLast() }
-        return text
+    private static func withoutTrailingSlashes(_ text: String) -> String {
+        var bytes = Array(text.utf8)
+        while bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The path of a directory, which is `.` or `/` where nothing is left of it.
-    private static func directory(_ text: Substring) -> String {
+    private static func directory(_ text: String) -> String {
         guard !text.isEmpty else { return "." }
         let trimmed = withoutTrailingSlashes(text)
-        return trimmed.isEmpty ? "/" : String(trimmed)
+        return trimmed.isEmpty ? "/" : trimmed
     }
 }

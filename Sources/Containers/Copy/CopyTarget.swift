@@ -41,7 +41,7 @@ struct CopyTarget {
 
     /// A stream goes into a directory that exists.
     private func enterForStream() throws(SystemCallError) -> NameChange {
-        try WorkingDirectory.enter(inContainer && !path.hasPrefix("/") ? "/\(path)" : path)
+        try WorkingDirectory.enter(inContainer && !path.isAbsolutePath ? "/\(path)" : path)
         return .none
     }
 

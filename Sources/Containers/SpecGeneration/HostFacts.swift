@@ -12,9 +12,9 @@ public struct HostFacts: Sendable {
     public var isRoot: Bool
     /// 64 hexadecimal digits.
     public var id: String
-    /// Where this container's files are: hosts, resolv.conf, hostname.
+    /// Where this container's hosts, resolv.conf and hostname are.
     public var containerDirectory: String
-    /// Where volumes are kept, below `volumes`.
+    /// Where volumes are kept: below `volumes`, and those without a name below `containers/ID/volumes`.
     public var dataDirectory: String
     /// The name of the machine.
     public var hostName: String
@@ -24,16 +24,22 @@ public struct HostFacts: Sendable {
     public var exists: @Sendable (_ path: String) -> Bool
     /// The names of the capabilities that root here can give at most: root of a container or a service may lack some.
     public var grantableCapabilities: @Sendable () -> [String] = { SecuritySyntax.capabilities }
+    /// What the kernel shows for an owner who has no ID.
+    ///
+    /// - Note: proc_sys_kernel(5), overflowuid.
+    static let unmappedID: UInt32 = 65534
     /// The owner of what is at a path of the host; `nil` for nothing.
     public var owner: @Sendable (_ path: String) -> UInt32? = { _ in nil }
     /// The subordinate IDs of one of these owners: the first that has any.
     public var subordinateIDs: @Sendable (_ owners: [Owner]) throws(Failure) -> SubordinateRanges
     /// Takes one of the slots, which no other container has, for this container.
     public var leaseIDs: @Sendable (_ slots: IDSlots) throws(Failure) -> IDSlot = { $0[0] }
-    /// The devices at a path of the host: itself, or those of a directory.
+    /// The devices at a path of the host: itself, or those of a directory. The step of a failure is for the flag.
     public var devices: @Sendable (_ path: String) throws(Failure) -> [HostDevice]
     /// The path of the /dev/shm of a running container that lets others join its IPC namespace.
     public var sharedMemory: @Sendable (_ container: String) throws(Failure) -> String = { "/proc/\($0)/root/dev/shm" }
+    /// The IDs of a running container as they are on this machine; `nil` where it has the caller's own namespace.
+    public var idMaps: @Sendable (_ container: String) throws(Failure) -> IDMaps? = { _ in IDMaps() }
     /// The path of a namespace of a running container, such as /proc/123/ns/net.
     public var namespace: @Sendable (_ container: String, _ type: Spec.NamespaceType) throws(Failure) -> String
 
@@ -46,6 +52,17 @@ public struct HostFacts: Sendable {
         public init(name: String, uid: UInt32? = nil) {
             self.name = name
             self.uid = uid
+        }
+    }
+
+    /// The maps of a user namespace.
+    public struct IDMaps: Sendable, Equatable {
+        public var uids: [Spec.IDMapping]
+        public var gids: [Spec.IDMapping]
+
+        public init(uids: [Spec.IDMapping] = [], gids: [Spec.IDMapping] = []) {
+            self.uids = uids
+            self.gids = gids
         }
     }
 
@@ -181,9 +198,9 @@ public struct HostDevice: Sendable, Equatable {
                 status.st_mode & S_IFMT == S_IFDIR
                 ? try findAll(in: path, depth: 0) : HostDevice(path, status).map { [$0] } ?? []
         } catch {
-            throw Failure("device", "'\(path)'", error)
+            throw Failure("", "'\(path)'", error)
         }
-        if found.isEmpty { throw Failure("device", "'\(path)'", "neither a device nor a directory of devices") }
+        if found.isEmpty { throw Failure("", "'\(path)'", "neither a device nor a directory of devices") }
         return found
     }
 

@@ -63,9 +63,13 @@ extension SpecGeneration {
         case .overlay(let root):
             // A directory whose owner is nobody in the user namespace takes no new file, not even in a layer above it.
             facts.exists("\(root)/\(directory)/\(name)")
-                || facts.owner("\(root)/\(directory)").map { userNamespace?.maps(hostUID: $0) ?? true } ?? true
+                || facts.owner("\(root)/\(directory)").map { exists(uid: $0) } ?? true
         }
     }
+
+    /// Whether an owner of files is somebody in the container. Root of a container around this may have no new namespace,
+    /// and then too what belongs to nobody there.
+    private func exists(uid: UInt32) -> Bool { userNamespace?.maps(hostUID: uid) ?? (uid != HostFacts.unmappedID) }
 
     /// A fresh procfs, sysfs or the like needs its namespace to belong to the container's user namespace: where the
     /// host's is shared, an ordinary user gets the host's mount instead.
@@ -140,8 +144,7 @@ extension SpecGeneration {
         case .volume:
             return bind(
                 request,
-                from: ContainerConfig.volumeDirectory(
-                    request.source, index, facts.dataDirectory, facts.containerDirectory))
+                from: ContainerConfig.volumeDirectory(request.source, index, facts.dataDirectory, facts.id))
         }
     }
 
@@ -150,7 +153,7 @@ extension SpecGeneration {
         // Read-only has to hold for the mounts below as well, or `-v /:/host:ro` could be written through one.
         if request.readOnly { options.append(request.recursive && request.recursiveReadOnly ? "rro" : "ro") }
         // Whatever IDs a container is given, a volume's files belong to the same users in it.
-        if request.kind == .volume, facts.isRoot, config.mapsIDs { options.append("idmap") }
+        if request.kind == .volume, facts.isRoot, userNamespace != nil, config.mapsIDs { options.append("idmap") }
         return Spec.Mount(
             destination: request.destination, type: "bind", source: source, options: options + request.options)
     }
@@ -186,15 +189,15 @@ extension ContainerConfig {
 
     /// The directories behind volumes, to be there before the start. A volume without a name is in the container's
     /// own directory and goes with it.
-    public func volumeDirectories(dataDirectory: String, containerDirectory: String) -> [String] {
+    public func volumeDirectories(dataDirectory: String, id: String) -> [String] {
         orderedMounts.enumerated().filter { $0.element.kind == .volume }
-            .map { Self.volumeDirectory($0.element.source, $0.offset, dataDirectory, containerDirectory) }
+            .map { Self.volumeDirectory($0.element.source, $0.offset, dataDirectory, id) }
     }
 
-    /// - Parameter index: Among the ordered mounts.
-    static func volumeDirectory(
-        _ name: String, _ index: Int, _ dataDirectory: String, _ containerDirectory: String
-    ) -> String {
-        name.isEmpty ? "\(containerDirectory)/volumes/\(index)" : "\(dataDirectory)/volumes/\(name)/_data"
+    /// - Parameters:
+    ///   - index: Among the ordered mounts.
+    ///   - id: The container's.
+    static func volumeDirectory(_ name: String, _ index: Int, _ dataDirectory: String, _ id: String) -> String {
+        name.isEmpty ? "\(dataDirectory)/containers/\(id)/volumes/\(index)" : "\(dataDirectory)/volumes/\(name)/_data"
     }
 }

@@ -29,7 +29,7 @@ extension SpecGeneration {
         if config.privileged { requests.insert(DeviceRequest(hostPath: "/dev", containerPath: "/dev"), at: 0) }
         var granted: [GrantedDevice] = []
         for request in requests {
-            for device in try facts.devices(request.hostPath) {
+            for device in try find(request.hostPath, "--device") {
                 let path = request.containerPath + device.path.dropFirst(request.hostPath.count)
                 if config.privileged, Self.everyContainerHas.contains(path) { continue }
                 granted.removeAll { $0.path == path }
@@ -37,6 +37,15 @@ extension SpecGeneration {
             }
         }
         return granted
+    }
+
+    /// - Parameter flag: Who wants it.
+    private func find(_ path: String, _ flag: String) throws(Failure) -> [HostDevice] {
+        do throws(Failure) {
+            return try facts.devices(path)
+        } catch {
+            throw error.naming(flag)
+        }
     }
 
     private static let everyContainerHas: Set<String> = [
@@ -80,18 +89,18 @@ extension SpecGeneration {
     private func blockIO(_ limits: ResourceLimits) throws(Failure) -> Spec.BlockIO? {
         let block = Spec.BlockIO(
             weight: limits.blockWeight,
-            throttleReadBpsDevice: try throttles(limits.readBytesPerSecond),
-            throttleWriteBpsDevice: try throttles(limits.writeBytesPerSecond),
-            throttleReadIOPSDevice: try throttles(limits.readOperationsPerSecond),
-            throttleWriteIOPSDevice: try throttles(limits.writeOperationsPerSecond))
+            throttleReadBpsDevice: try throttles(limits.readBytesPerSecond, "--device-read-bps"),
+            throttleWriteBpsDevice: try throttles(limits.writeBytesPerSecond, "--device-write-bps"),
+            throttleReadIOPSDevice: try throttles(limits.readOperationsPerSecond, "--device-read-iops"),
+            throttleWriteIOPSDevice: try throttles(limits.writeOperationsPerSecond, "--device-write-iops"))
         return block == Spec.BlockIO() ? nil : block
     }
 
-    private func throttles(_ rates: [DeviceRate]) throws(Failure) -> [Spec.ThrottleDevice]? {
+    private func throttles(_ rates: [DeviceRate], _ flag: String) throws(Failure) -> [Spec.ThrottleDevice]? {
         var throttles: [Spec.ThrottleDevice] = []
         for rate in rates {
-            guard let device = try facts.devices(rate.path).first, device.path == rate.path, device.type == "b" else {
-                throw Failure("device rate", "'\(rate.path)'", "not a block device")
+            guard let device = try find(rate.path, flag).first, device.path == rate.path, device.type == "b" else {
+                throw Failure(flag, "'\(rate.path)'", "not a block device")
             }
             throttles.append(Spec.ThrottleDevice(major: device.major, minor: device.minor, rate: rate.rate))
         }

@@ -32,8 +32,8 @@ struct SpecGeneration {
             mounts: try mounts() + (bindDevices ? devices.map(\.mount) : []),
             annotations: annotations,
             linux: Spec.Linux(
-                uidMappings: userNamespace.flatMap { $0.path == nil ? $0.uids : nil },
-                gidMappings: userNamespace.flatMap { $0.path == nil ? $0.gids : nil },
+                uidMappings: userNamespace?.uids,
+                gidMappings: userNamespace?.gids,
                 sysctl: try sysctls(),
                 resources: try resources(capabilities, devices),
                 cgroupsPath: config.cgroupParent.map { "\($0)/\(facts.id)" },

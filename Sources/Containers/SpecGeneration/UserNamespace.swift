@@ -13,8 +13,7 @@ struct UserNamespace {
     /// - Returns: `nil` for the caller's own.
     static func make(_ config: ContainerConfig, _ facts: HostFacts) throws(Failure) -> UserNamespace? {
         switch config.userNamespace {
-        case .container(let id):
-            return UserNamespace(path: try facts.namespace(id, .user))
+        case .container(let id): return try joined(id, facts)
         case .standard, .host:
             return facts.isRoot ? nil : try joinedOrRootless(config, facts)
         case .keepID:
@@ -43,11 +42,17 @@ struct UserNamespace {
                 "run", others.sorted().joined(separator: ", "),
                 "an ordinary user can join the namespaces of one other container only")
         }
-        if let other = others.first { return UserNamespace(path: try facts.namespace(other, .user)) }
+        if let other = others.first, let joined = try joined(other, facts) { return joined }
         let ranges = try facts.subordinateIDs([HostFacts.Owner(name: "", uid: facts.uid)])
         return UserNamespace(
             uids: [Spec.IDMapping(containerID: 0, hostID: facts.uid, size: 1)] + stack(ranges.uids, from: 1),
             gids: [Spec.IDMapping(containerID: 0, hostID: facts.gid, size: 1)] + stack(ranges.gids, from: 1))
+    }
+
+    /// - Returns: `nil` where that container has the caller's own.
+    private static func joined(_ container: String, _ facts: HostFacts) throws(Failure) -> Self? {
+        guard let maps = try facts.idMaps(container) else { return nil }
+        return UserNamespace(path: try facts.namespace(container, .user), uids: maps.uids, gids: maps.gids)
     }
 
     private static func keepID(_ facts: HostFacts) throws(Failure) -> Self {
@@ -111,13 +116,12 @@ struct UserNamespace {
 
     /// Whether a user of the host exists inside.
     func maps(hostUID uid: UInt32) -> Bool {
-        path != nil || uids.contains { $0.hostID <= uid && uid - $0.hostID < $0.size }
+        uids.contains { $0.hostID <= uid && uid - $0.hostID < $0.size }
     }
 
     /// Whether a group of the container exists outside.
     func maps(gid: UInt32) -> Bool {
-        // Of a namespace that is joined the maps are not known here.
-        path == nil && gids.contains { $0.containerID <= gid && gid - $0.containerID < $0.size }
+        gids.contains { $0.containerID <= gid && gid - $0.containerID < $0.size }
     }
 }
 

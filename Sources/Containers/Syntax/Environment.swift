@@ -40,12 +40,11 @@ public struct Surroundings: Sendable {
 
     /// A path as it is from the root directory.
     public func absolute(_ path: String) -> String {
-        if path.hasPrefix("/") { return path }
-        var rest = path[...]
-        while rest.hasPrefix("./") { rest = rest.dropFirst(2).drop { $0 == "/" } }
+        if path.isAbsolutePath { return path }
+        let parts = path.parts(between: "/").drop { $0.isEmpty || $0 == "." }
         let directory = workingDirectory()
-        if rest.isEmpty || rest == "." { return directory }
-        return directory.hasSuffix("/") ? directory + rest : "\(directory)/\(rest)"
+        if parts.isEmpty { return directory }
+        return (directory == "/" ? "" : directory) + parts.map { "/" + $0 }.joined()
     }
 }
 

@@ -14,14 +14,14 @@ public enum MountSyntax {
 
     /// Reads `-v SOURCE:DESTINATION[:OPTIONS]`, or a destination alone for a volume that goes with the container.
     public static func volume(_ text: String, _ surroundings: Surroundings) throws(Failure) -> MountRequest {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        let parts = text.parts(between: ":")
         guard parts.count <= 3, !parts.contains("") else {
             throw Values.failure(text, "not a volume", remedy: "give SOURCE:DESTINATION[:OPTIONS]")
         }
         let target = try destination(parts.count == 1 ? parts[0] : parts[1], in: text)
         guard parts.count > 1 else { return MountRequest(kind: .volume, destination: target) }
         var mount = try source(parts[0], destination: target, in: text, surroundings)
-        for option in parts.count > 2 ? parts[2].split(separator: ",").map(String.init) : [] {
+        for option in parts.count > 2 ? parts[2].parts(between: ",") : [] where !option.isEmpty {
             try apply(option, to: &mount, in: text)
         }
         return mount
@@ -30,18 +30,21 @@ public enum MountSyntax {
     private static func source(
         _ source: String, destination: String, in text: String, _ surroundings: Surroundings
     ) throws(Failure) -> MountRequest {
-        if source.hasPrefix("/") || source.hasPrefix(".") {
+        if isPath(source) {
             return MountRequest(kind: .bind, source: surroundings.absolute(source), destination: destination)
         }
         try checkVolumeName(source, in: text)
         return MountRequest(kind: .volume, source: source, destination: destination)
     }
 
+    /// Whether the source of a mount is a path from the root or, as Docker has it, from here: `./a`, `..`.
+    private static func isPath(_ source: String) -> Bool { source.isAbsolutePath || source.hasBytes(ofPrefix: ".") }
+
     private static func checkVolumeName(_ name: String, in text: String) throws(Failure) {
         guard Names.isValid(name) else {
             throw Values.failure(
                 text, "'\(name)' is neither an absolute path nor the name of a volume",
-                remedy: name.contains("/") ? "write './\(name)' for a path from here" : nil)
+                remedy: name.utf8.contains(UInt8(ascii: "/")) ? "write './\(name)' for a path from here" : nil)
         }
     }
 
@@ -68,15 +71,15 @@ public enum MountSyntax {
 
     /// Checks and cleans the place of a mount in the container.
     public static func destination(_ path: String, in text: String) throws(Failure) -> String {
-        guard path.hasPrefix("/") else {
+        guard path.isAbsolutePath else {
             throw Values.failure(text, "'\(path)' is not an absolute path in the container")
         }
         // Not `joined`, nor a substring appended: their first use looks up a conformance in the whole executable (50 µs).
         var clean = ""
-        for part in path.split(separator: "/") where part != "." {
+        for part in path.parts(between: "/") where !part.isEmpty && part != "." {
             if part == ".." { throw Values.failure(text, "'..' in a path in the container") }
             clean += "/"
-            clean += String(part)
+            clean += part
         }
         if clean.isEmpty { throw Values.failure(text, "a mount onto '/' would hide the root file system") }
         return clean
@@ -84,9 +87,9 @@ public enum MountSyntax {
 
     /// Reads `--tmpfs DESTINATION[:OPTIONS]`.
     public static func tmpfs(_ text: String) throws(Failure) -> MountRequest {
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let parts = text.parts(between: ":", maxSplits: 1)
         var mount = MountRequest(kind: .tmpfs, destination: try destination(parts[0], in: text))
-        for option in parts.count > 1 ? parts[1].split(separator: ",").map(String.init) : [] {
+        for option in parts.count > 1 ? parts[1].parts(between: ",") : [] where !option.isEmpty {
             try applyToTmpfs(option, to: &mount, in: text)
         }
         return mount
@@ -123,15 +126,16 @@ public enum MountSyntax {
         }
         for field in fields {
             let (key, value) = try Assignments.split(field)
-            try apply(key, value, to: &mount, in: text, surroundings)
+            try apply(key, value, to: &mount, in: text)
             used.append(key)
         }
         try check(mount, keys: used, in: text)
+        if mount.kind == .bind { mount.source = surroundings.absolute(mount.source) }
         return mount
     }
 
     private static func apply(
-        _ key: String, _ value: String?, to mount: inout MountRequest, in text: String, _ surroundings: Surroundings
+        _ key: String, _ value: String?, to mount: inout MountRequest, in text: String
     ) throws(Failure) {
         switch key {
         case "type", "consistency", "relabel", "volume-nocopy", "bind-create-src": break
@@ -186,10 +190,14 @@ public enum MountSyntax {
         }
         switch mount.kind {
         case .bind where mount.source.isEmpty: throw Values.failure(text, "no source")
-        case .bind where !mount.source.hasPrefix("/"):
-            throw Values.failure(text, "'\(mount.source)' is not an absolute path")
+        case .bind where !isPath(mount.source):
+            throw Values.failure(
+                text, "'\(mount.source)' is not an absolute path",
+                remedy: "write './\(mount.source)' for a path from here")
         case .tmpfs where !mount.source.isEmpty: throw Values.failure(text, "a tmpfs has no source")
-        case .volume where !mount.source.isEmpty: try checkVolumeName(mount.source, in: text)
+        case .volume where !mount.source.isEmpty && !Names.isValid(mount.source):
+            throw Values.failure(
+                text, "'\(mount.source)' is not the name of a volume", remedy: "give type=bind for a path")
         default: return
         }
     }
@@ -218,20 +226,24 @@ public enum MountSyntax {
     /// Splits at commas, except in a field that is in double quotes (a doubled quote in it stands for one).
     private static func commaSeparated(_ text: String) throws(Failure) -> [String] {
         guard text.utf8.contains(UInt8(ascii: "\"")) else {
-            return text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            return text.parts(between: ",")
         }
         var fields = [""]
         var quoted = false
         var closed = false
-        for character in text {
-            if character == "\"" {
+        for scalar in text.unicodeScalars {
+            if scalar == "\"" {
                 if closed { fields[fields.count - 1].append("\"") }
                 quoted.toggle()
                 closed = !quoted
                 continue
             }
             closed = false
-            if character == ",", !quoted { fields.append("") } else { fields[fields.count - 1].append(character) }
+            if scalar == ",", !quoted {
+                fields.append("")
+            } else {
+                fields[fields.count - 1].unicodeScalars.append(scalar)
+            }
         }
         if quoted { throw Values.failure(text, "a quote that does not end") }
         return fields
@@ -239,13 +251,13 @@ public enum MountSyntax {
 
     /// Reads `--device HOST[:CONTAINER[:rwm]]`.
     public static func device(_ text: String) throws(Failure) -> DeviceRequest {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count <= 3, parts[0].hasPrefix("/") else {
+        let parts = text.parts(between: ":")
+        guard parts.count <= 3, parts[0].isAbsolutePath else {
             throw Values.failure(text, "not a device", remedy: "give HOST[:CONTAINER[:rwm]] with absolute paths")
         }
         var request = DeviceRequest(hostPath: parts[0], containerPath: parts[0])
         for part in parts.dropFirst() {
-            if part.hasPrefix("/") {
+            if part.isAbsolutePath {
                 request.containerPath = part
             } else if !part.isEmpty, part.utf8.allSatisfy({ "rwm".utf8.contains($0) }) {
                 request.access = part
@@ -261,40 +273,13 @@ public enum MountSyntax {
     ///
     /// - Parameter bytes: Whether the rate is a size rather than a plain number.
     public static func deviceRate(_ text: String, bytes: Bool) throws(Failure) -> DeviceRate {
-        guard let colon = text.lastIndex(of: ":"), text.hasPrefix("/") else {
+        guard let (path, number) = text.sides(ofLast: ":"), path.isAbsolutePath else {
             throw Values.failure(
                 text, "not a rate", remedy: "give DEVICE:RATE such as /dev/sda:\(bytes ? "1mb" : "1000")")
         }
-        let number = String(text[text.index(after: colon)...])
         let rate = try nested(text, "rate") { () throws(Failure) in
             bytes ? UInt64(try Values.positiveSize(number)) : try Values.integer(number, in: 1...UInt64.max)
         }
-        return DeviceRate(path: String(text[..<colon]), rate: rate)
-    }
-}
-
-/// Names of containers and volumes.
-public enum Names {
-    /// Whether `name` can be one: letters, digits, `_`, `.`, `-`, the first a letter or digit, at most 128.
-    public static func isValid(_ name: String) -> Bool {
-        guard let first = name.utf8.first, isAlphanumeric(first), name.utf8.count <= 128 else { return false }
-        return name.utf8.allSatisfy {
-            isAlphanumeric($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-")
-        }
-    }
-
-    static func isAlphanumeric(_ byte: UInt8) -> Bool {
-        Values.isDigit(byte) || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-    }
-
-    /// Checks a host name: labels of letters, digits and `-`, 64 bytes at most as the kernel has it.
-    public static func checkHostName(_ name: String) throws(Failure) {
-        let labels = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        let valid = labels.allSatisfy { label in
-            guard let first = label.first, let last = label.last else { return false }
-            return isAlphanumeric(first) && isAlphanumeric(last)
-                && label.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
-        }
-        guard valid, name.utf8.count <= 64 else { throw Values.failure(name, "not a host name") }
+        return DeviceRate(path: path, rate: rate)
     }
 }

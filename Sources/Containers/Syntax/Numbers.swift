@@ -143,6 +143,15 @@ public enum Values {
         return mask
     }
 
+    /// Reads a signal, by name or number.
+    public static func signal(_ text: String) throws(Failure) -> Signal {
+        do {
+            return try Signal(parsing: text)
+        } catch {
+            throw failure(text, error.reason, remedy: error.remedy)
+        }
+    }
+
     /// Reads a list of CPUs or memory nodes, such as `0-3,7`.
     public static func cpuList(_ text: String) throws(Failure) -> String {
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {

@@ -79,7 +79,9 @@ public enum SecuritySyntax {
 
     private static func paths(_ value: String, in text: String) throws(Failure) -> [String] {
         var result: [String] = []
-        for path in value.split(separator: ":") { result.append(try MountSyntax.destination(String(path), in: text)) }
+        for path in value.parts(between: ":") where !path.isEmpty {
+            result.append(try MountSyntax.destination(path, in: text))
+        }
         return result
     }
 }

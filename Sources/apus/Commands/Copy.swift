@@ -23,7 +23,9 @@ struct Copy: ParsableCommand {
     @Argument(help: "CONTAINER:PATH, a path, or - for standard input") var source: String
     @Argument(help: "CONTAINER:PATH, a path, or - for standard output") var destination: String
 
-    func run() throws {
+    func run() throws { try reportingFailure(copy) }
+
+    private func copy() throws {
         let target = CopyPlace(destination)
         if target == .stream, isatty(STDOUT_FILENO) == 1 {
             throw Failure("cp", "", "a tar stream would go to the terminal", remedy: "redirect it, or name a file")

@@ -10,8 +10,11 @@ struct Diff: ParsableCommand {
     @Argument(help: "Name, ID or unique ID prefix") var container: String
 
     func run() throws {
-        let container = try openStore().find(container)
-        defer { container.close() }
-        for change in try container.changes() { Output.line("\(change.kind.rawValue) \(change.path)") }
+        let store = try openStore()
+        try forEachReportingFailures([container]) { name in
+            let container = try store.find(name)
+            defer { container.close() }
+            for change in try container.changes() { Output.line("\(change.kind.rawValue) \(change.path)") }
+        }
     }
 }

@@ -15,7 +15,13 @@ enum ExecCommand {
         }
         let store = try ContainerStore()
         for problem in store.sweep() { Report.line("\(problem)") }
-        let container = try store.find(request.container)
-        try AttachmentOptions.finish(try Exec(container, request.options).run())
+        let exec: Exec
+        do throws(Failure) {
+            exec = try Exec(store.find(request.container), request.options)
+        } catch {
+            Report.line("\(error)")
+            return 1  // as Docker's: a container that is not there, or does not run
+        }
+        try AttachmentOptions.finish(try exec.run())
     }
 }

@@ -10,11 +10,20 @@ struct Kill: ParsableCommand {
     @Argument(help: .container, completion: .runningContainers) var containers: [String]
 
     func run() throws {
-        let signal = try Signal(parsing: signal)
+        let signal = try parseSignal(signal)
         let store = try openStore()
         try forEachReportingFailures(containers) { name in
             try store.find(name).kill(signal)
             Output.line(name)
         }
+    }
+}
+
+/// Reads the value of `--signal`.
+func parseSignal(_ text: String) throws(Failure) -> Signal {
+    do throws(Failure) {
+        return try Values.signal(text)
+    } catch {
+        throw error.naming("--signal")
     }
 }

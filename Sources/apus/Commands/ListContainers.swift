@@ -39,7 +39,26 @@ struct ListContainers: ParsableCommand {
             return
         }
         if size || format?.contains(".Size") == true { measure(&rows, in: store) }
+        if showsConfig { readConfigs(&rows, in: store) }
         Output.write(try ContainerRow.listing(withSize: size).render(rows.map(\.value), format: format))
+    }
+
+    /// Whether the format asks for a field of the config, or for all that there is.
+    private var showsConfig: Bool {
+        guard let format else { return false }
+        return format.contains("json") || ContainerRow.configFields.contains { format.contains(".\($0)") }
+    }
+
+    private func readConfigs(_ rows: inout [ContainerRow], in store: ContainerStore) {
+        for index in rows.indices {
+            do throws(Failure) {
+                let container = try store.open(id: rows[index].state.id)
+                defer { container.close() }
+                rows[index].config = try container.loadConfig()
+            } catch {
+                Report.line("warning: \(error)")
+            }
+        }
     }
 
     private func measure(_ rows: inout [ContainerRow], in store: ContainerStore) {

@@ -13,7 +13,7 @@ struct Port: ParsableCommand {
         let store = try openStore()
         try forEachReportingFailures([container]) { name in
             let state = try store.find(name).loadState()
-            if let port { throw Failure("", "no public port", "'\(port)' published for \(state.name)") }
+            if let port { throw Failure("port", state.name, "no public port '\(port)' is published") }
         }
     }
 }

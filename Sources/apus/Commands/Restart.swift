@@ -15,7 +15,7 @@ struct Restart: ParsableCommand {
     @Argument(help: .container, completion: .containers) var containers: [String]
 
     func run() throws {
-        let signal = try signal.map { text throws in try Signal(parsing: text) }
+        let signal = try signal.map { text throws in try parseSignal(text) }
         let store = try openStore()
         try forEachReportingFailures(containers) { name in
             let container = try store.find(name)

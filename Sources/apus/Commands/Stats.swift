@@ -18,6 +18,10 @@ struct Stats: ParsableCommand {
 
     func run() throws {
         let store = try openStore()
+        try reportingFailure { try show(store) }
+    }
+
+    private func show(_ store: ContainerStore) throws {
         var samples = try measure(store).samples
         let screen = isatty(STDOUT_FILENO) == 1 && !once
         repeat {

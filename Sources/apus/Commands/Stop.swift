@@ -15,7 +15,7 @@ struct Stop: ParsableCommand {
     @Argument(help: .container, completion: .runningContainers) var containers: [String]
 
     func run() throws {
-        let signal = try signal.map { text throws in try Signal(parsing: text) }
+        let signal = try signal.map { text throws in try parseSignal(text) }
         let store = try openStore()
         try forEachReportingFailures(containers) { name in
             try store.find(name).stop(signal: signal, grace: time)

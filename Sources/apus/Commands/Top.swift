@@ -10,10 +10,13 @@ struct Top: ParsableCommand {
     @Argument(parsing: .captureForPassthrough, help: "What 'ps' on this machine is to show") var options: [String] = []
 
     func run() throws {
-        let container = try openStore().find(container)
-        defer { container.close() }
-        let pids = try container.processes(try container.loadState(), to: "top")
-        let table = try options.isEmpty ? ProcessTable(pids) : ProcessTable(pids, psOptions: options)
-        for line in table.lines { Output.line(line) }
+        let store = try openStore()
+        try forEachReportingFailures([container]) { name in
+            let container = try store.find(name)
+            defer { container.close() }
+            let pids = try container.processes(try container.loadState(), to: "top")
+            let table = try options.isEmpty ? ProcessTable(pids) : ProcessTable(pids, psOptions: options)
+            for line in table.lines { Output.line(line) }
+        }
     }
 }

@@ -83,9 +83,7 @@ struct Update: ParsableCommand {
         do throws(Failure) {
             return try parse(text)
         } catch {
-            var failure = error
-            failure.step = "update --\(name)"
-            throw failure
+            throw error.naming("update --\(name)")
         }
     }
 }

@@ -22,7 +22,7 @@ struct ConfigInspection {
             "Env": .strings(spec.process?.env ?? []),
             "Cmd": .strings(config.command),
             "Healthcheck": healthCheck,
-            "Image": .string(config.root.text),
+            "Image": .string(config.root.description),
             "Volumes": Self.set(config.root.image?.volumes ?? []),
             "ExposedPorts": Self.set(config.root.image?.exposedPorts ?? []),
             "WorkingDir": .string(spec.process?.cwd ?? "/"),
@@ -48,17 +48,5 @@ struct ConfigInspection {
             "StartInterval": .integer(of: check.startInterval ?? 0),
             "Retries": .integer(of: check.retries ?? 0),
         ]
-    }
-}
-
-extension RootSource {
-    /// As its user wrote it.
-    var text: String {
-        switch self {
-        case .host: "@host"
-        case .directory(let path): path
-        case .overlay(let path): "\(path):O"
-        case .image(let image): image.reference
-        }
     }
 }

@@ -51,7 +51,7 @@ struct ContainerInspection {
             "ExecIDs": nil,
             "HostConfig": HostConfigInspection(config: config, spec: spec).value,
             "GraphDriver": graphDriver,
-            "Mounts": .list(config.mounts.map(Self.mount)),
+            "Mounts": .list(config.mounts.map(mount)),
             "Config": ConfigInspection(config: config, spec: spec).value,
             "NetworkSettings": networkSettings,
             "Apus": apus,
@@ -114,12 +114,21 @@ struct ContainerInspection {
         ]
     }
 
-    private static func mount(_ mount: MountRequest) -> Value {
-        [
-            "Type": .string(mount.kind.rawValue), "Source": .string(mount.source),
-            "Destination": .string(mount.destination), "Mode": .string(mount.options.joined(separator: ",")),
-            "RW": .bool(!mount.readOnly), "Propagation": .string(mount.propagation ?? "rprivate"),
+    private func mount(_ mount: MountRequest) -> Value {
+        let fields: [Value.Field] = [
+            .init("Type", .string(mount.kind.rawValue)), .init("Source", .string(source(of: mount))),
+            .init("Destination", .string(mount.destination)),
+            .init("Mode", .string(mount.options.joined(separator: ","))), .init("RW", .bool(!mount.readOnly)),
+            .init("Propagation", .string(mount.propagation ?? "rprivate")),
         ]
+        let volume: [Value.Field] = [.init("Name", .string(mount.source)), .init("Driver", "local")]
+        return .object(fields + (mount.kind == .volume ? volume : []))
+    }
+
+    /// For a volume the directory behind it.
+    private func source(of mount: MountRequest) -> String {
+        guard mount.kind == .volume else { return mount.source }
+        return spec.mounts?.first { $0.destination == mount.destination }?.source ?? ""
     }
 
     private var networkSettings: Value {

@@ -31,6 +31,14 @@ import Testing
         }
     }
 
+    @Test func `a long input does not keep a process from writing`() throws {
+        let text = String(repeating: "0123456789abcde\n", count: 1 << 16)
+        let process = try RunningProcess(["/bin/cat"], environment: [:], directory: "/")
+        try process.write(text)
+        process.closeInput()
+        #expect(try process.wait().output == text)
+    }
+
     @Test func `a process that does not end is given up`() throws {
         let process = try RunningProcess(["/bin/cat"], environment: [:], directory: "/")
         #expect(throws: TimedOut.self) { try process.wait(seconds: 0) }

@@ -83,9 +83,25 @@ final class RunningProcess {
         for stream in streams { stream.closeQuietly() }
     }
 
-    /// Writes to its standard input or terminal, at most 64 KiB before the process reads.
-    func write(_ text: String) throws {
-        try #require(terminal ?? input).writeFully(text.utf8)
+    /// Writes to its standard input or terminal, and takes what it writes where it reads no more meanwhile.
+    func write(_ text: String, seconds: Int = 90) throws {
+        let target = try #require(terminal ?? input)
+        let deadline = Deadline.after(seconds)
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let polled = open.sorted()
+            let purpose = "'\(name)' to read its input"
+            let events = try deadline.wait(
+                for: [(target, POLLOUT)] + polled.map { (streams[$0], POLLIN) }, purpose)
+            if events[0] == 0 {
+                take(polled, events.dropFirst())
+            } else {
+                let count = try check("write", purpose) {
+                    CInt(rest.withUnsafeBytes { Glibc.write(target.rawValue, $0.baseAddress, min($0.count, 4096)) })
+                }
+                rest = rest.dropFirst(Int(count))
+            }
+        }
     }
 
     /// Ends its standard input.
@@ -156,7 +172,11 @@ final class RunningProcess {
 
     private func readSome(_ deadline: Deadline, _ purpose: String) throws {
         let polled = open.sorted()
-        let events = try deadline.wait(for: polled.map { (streams[$0], POLLIN) }, purpose)
+        take(polled, try deadline.wait(for: polled.map { (streams[$0], POLLIN) }, purpose)[...])
+    }
+
+    /// Reads from those of the streams that have an event.
+    private func take(_ polled: [Int], _ events: ArraySlice<CInt>) {
         var buffer = [UInt8](repeating: 0, count: 65536)
         for (index, event) in zip(polled, events) where event != 0 {
             let count = buffer.withUnsafeMutableBytes { Glibc.read(streams[index].rawValue, $0.baseAddress, $0.count) }

@@ -74,6 +74,35 @@ import Testing
         }
     }
 
+    @Test(Requirement.root, arguments: modes)
+    func `who shares the users of another container sees the same owners`(mode: String) throws {
+        try withApus(.root) { apus in
+            let root = try apus.makeRoot()
+            _ = try apus.detached(["--name", "first", "--userns", mode], root: "\(root):O", ["sleep", "1000"])
+            let flags = ["--userns", "container:first", "-v", "data:/mnt"]
+            let listing = "awk '{ print $1, $2, $3 }' /proc/self/uid_map"
+            let script = script + "; stat -c %u:%g /mnt; " + listing
+            let maps = try apus.succeed("exec", "first", "sh", "-c", listing)
+            for root in [root, "\(root):O"] {
+                let outcome = try apus.shell(flags, root: root, script)
+                expectOutput(outcome, "0:0\n0:0\n7:8\n0:0\n\(maps)")
+            }
+            #expect(owner("\(root)/etc/new") == "7:8")
+            let made = ["create", "--name", "second"] + flags + ["--rootfs", "\(root):O", "touch", "/home/file"]
+            try apus.succeed(made)
+            try apus.succeed("start", "-a", "second")
+            #expect(try apus.succeed("diff", "second") == "C /home\nA /home/file")
+        }
+    }
+
+    @Test(Requirement.root) func `who shares the users of a container with the machine's has those`() throws {
+        try withApus(.root) { apus in
+            _ = try apus.detached(["--name", "first"], ["sleep", "1000"])
+            let outcome = try apus.run(["--userns", "container:first"], "stat", "-c", "%u:%g", "/etc/passwd")
+            expectOutput(outcome, "0:0")
+        }
+    }
+
     // MARK: Bind mounts and volumes
 
     @Test(Requirement.root) func `a bind mount is mapped on request, and only then`() throws {

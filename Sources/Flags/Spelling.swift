@@ -1,7 +1,7 @@
 /// Finds what somebody who mistyped may have meant.
-enum Spelling {
+public enum Spelling {
     /// The nearest of `candidates`, if one is near enough to be meant.
-    static func nearest(to word: String, among candidates: [String]) -> String? {
+    public static func nearest(to word: String, among candidates: [String]) -> String? {
         let ranked = candidates.map { (candidate: $0, distance: distance(Array(word.utf8), Array($0.utf8))) }
         guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
         return best.distance <= max(1, word.utf8.count / 3) ? best.candidate : nil
