@@ -20,6 +20,9 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
     ],
     targets: [
@@ -40,6 +43,16 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Images", dependencies: ["Linux", "OCI", "Archives", "CLinux", "CArchive", crypto, system],
+            swiftSettings: strict),
+        // The only one with threads and async: what links it stays single-threaded until it calls it.
+        .target(
+            name: "Registries",
+            dependencies: [
+                "Images", "Linux", "OCI", system,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
             swiftSettings: strict),
         .target(
             name: "Runtime", dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],

@@ -181,6 +181,7 @@ public final class ImageAssembly: @unchecked Sendable {
     ///   - names: None for an image without a name.
     ///   - target: What the names stand for, if it is not the manifest but an index, whose blob must be in the store.
     ///   - repoDigests: The names by which registries have it.
+    /// - Returns: What the first name stands for now.
     @discardableResult
     public func finish(
         as names: [ImageReference], target: Descriptor? = nil, repoDigests: [String] = []
@@ -199,9 +200,9 @@ public final class ImageAssembly: @unchecked Sendable {
         let target = target ?? descriptor
         if target.digest != descriptor.digest { held.append(try store.open(blob: target.digest)) }
         let record = makeRecord(size, target, repoDigests)
-        try name(record, names)
+        let named = try name(record, names)
         withExtendedLifetime((folders, held)) {}
-        return record
+        return named
     }
 
     /// Those whose blobs were there from the start, or have come without being followed.
@@ -246,16 +247,17 @@ public final class ImageAssembly: @unchecked Sendable {
             config: config.config ?? ImageConfig.Execution())
     }
 
-    private func name(_ record: ImageRecord, _ names: [ImageReference]) throws(Failure) {
-        guard !names.isEmpty else {
-            try store.record(record)
-            return
-        }
+    /// - Returns: The record of the first name.
+    private func name(_ record: ImageRecord, _ names: [ImageReference]) throws(Failure) -> ImageRecord {
+        var first: ImageRecord?
         for name in names {
             var named = record
             named.name = name.canonical
             try store.record(named)
+            if first == nil { first = named }
         }
+        if first == nil { try store.record(record) }
+        return first ?? record
     }
 
     /// An error that says which image and which layer.

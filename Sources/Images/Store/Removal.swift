@@ -127,6 +127,16 @@ extension ImageStore {
         blobs: Set<Digest>, layers: Set<Digest>, inUse: LayersInUse
     ) throws(Failure) -> Removed {
         var removed = try collectLayers(layers, inUse)
+        removed.bytes += try removeUnneeded(blobs: blobs)
+        return removed
+    }
+
+    /// Removes those of these blobs that no name needs and nobody holds.
+    ///
+    /// - Returns: Their bytes.
+    @discardableResult
+    func removeUnneeded(blobs: Set<Digest>) throws(Failure) -> Int64 {
+        var removed: Int64 = 0
         var rest = Array(blobs.subtracting(try list().flatMap(\.blobs)))[...]
         while !rest.isEmpty {
             let locked = try lockForRemoval(rest.prefix(Self.batch), Self.path)
@@ -135,7 +145,7 @@ extension ImageStore {
             let needed = Set(try list().flatMap(\.blobs))
             for (digest, file) in locked where !needed.contains(digest) {
                 try attempt("remove blob", "\(digest)") { () throws(SystemCallError) in
-                    removed.bytes += Int64(try file.descriptor.status().st_size)
+                    removed += Int64(try file.descriptor.status().st_size)
                     try directory.remove(Self.path(of: digest))
                 }
             }

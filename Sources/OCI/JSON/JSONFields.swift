@@ -20,7 +20,7 @@ package final class JSONFields {
     /// What was written.
     var output: [UInt8] = []
 
-    fileprivate init(reading document: JSONDocument? = nil) {
+    init(reading document: JSONDocument? = nil) {
         self.document = document
     }
 

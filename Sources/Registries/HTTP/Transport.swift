@@ -1,0 +1,91 @@
+import AsyncHTTPClient
+import Linux
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+
+/// Connections to servers: one thread that moves bytes, and whatever proxies the environment asks for.
+///
+/// Nothing of it exists before the first one is made, so that commands without a registry stay single-threaded.
+final class Transport: Sendable {
+    let timeouts: TransportTimeouts
+    private let group: MultiThreadedEventLoopGroup
+    private let proxies: ProxySettings
+    /// By the proxy that each goes through; `direct` through none.
+    private let direct: HTTPClient
+    private let proxied: [HTTPClient.Configuration.Proxy: HTTPClient]
+
+    init(timeouts: TransportTimeouts = TransportTimeouts(), proxies: ProxySettings) {
+        self.timeouts = timeouts
+        self.proxies = proxies
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        self.group = group
+        direct = Self.client(group, timeouts, proxy: nil)
+        proxied = Dictionary(
+            uniqueKeysWithValues: proxies.all.map { ($0, Self.client(group, timeouts, proxy: $0)) })
+    }
+
+    private static func client(
+        _ group: MultiThreadedEventLoopGroup, _ timeouts: TransportTimeouts, proxy: HTTPClient.Configuration.Proxy?
+    ) -> HTTPClient {
+        var configuration = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,  // ours know what a registry's credentials are for
+            timeout: .init(
+                connect: timeouts.connect.timeAmount, read: timeouts.stall.timeAmount,
+                write: timeouts.stall.timeAmount),
+            proxy: proxy)
+        // One connection for each layer: over HTTP/2 they would share one window.
+        configuration.httpVersion = .http1Only
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
+    }
+
+    /// Sends one request, and waits for the head of its answer.
+    func send(
+        _ method: HTTPMethod, _ address: WebAddress, headers: HTTPHeaders = [:], body: RequestBody = .none,
+        trust: ServerTrust?
+    ) async throws(RequestFailure) -> HTTPClientResponse {
+        var request = HTTPClientRequest(url: address.origin + address.path)
+        request.method = method
+        request.headers = headers
+        request.headers.replaceOrAdd(name: "User-Agent", value: "apus")
+        request.body = body.content
+        if address.scheme == .https { request.tlsConfiguration = try trust?.configuration(for: address) }
+        let client = proxies.proxy(for: address).flatMap { proxied[$0] } ?? direct
+        do {
+            // The body of the request counts until its answer comes, and takes as long as it takes.
+            let deadline: NIODeadline = body.isLong ? .distantFuture : .now() + timeouts.answer.timeAmount
+            return try await client.execute(request, deadline: deadline)
+        } catch {
+            throw RequestFailure(error, timeouts: timeouts)
+        }
+    }
+
+    /// Closes all connections and ends the thread.
+    func shutdown() async {
+        // `try?`: what fails to close is closed with the process.
+        for client in [direct] + proxied.values { try? await client.shutdown() }
+        try? await group.shutdownGracefully()
+    }
+}
+
+/// What a request sends, in a form that can be sent again.
+enum RequestBody: Sendable {
+    case none
+    case bytes([UInt8])
+    /// A part of a file, from an offset on.
+    case file(FilePart)
+
+    fileprivate var content: HTTPClientRequest.Body? {
+        switch self {
+        case .none: nil
+        case .bytes(let bytes): .bytes(bytes)
+        case .file(let part): .stream(part, length: .known(part.count))
+        }
+    }
+
+    fileprivate var isLong: Bool {
+        if case .file = self { true } else { false }
+    }
+}
