@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 60
 # The executable by the name that engines call it by.
 runtime := $(CURDIR)/.build/release/apus-runtime
 
-.PHONY: build demo test test-vm test-engines test-oci test-oci-vm bench fuzz lint install uninstall clean
+.PHONY: build demo test test-vm test-engines test-oci test-oci-vm bench bench-images fuzz lint install uninstall clean
 
 build:
 	@.ci/install-dependencies build
@@ -50,6 +50,9 @@ test-oci: build
 test-oci-vm: build
 	@.ci/install-dependencies validation vm
 	@Tests/VM/validation "$$(Tests/Runtime/validation/build)"
+
+bench-images: build
+	@APUS=$(apus) Tests/Bench/images.sh
 
 bench: build
 	@APUS=$(apus) Tests/Bench/bench.sh

@@ -32,7 +32,8 @@ struct Root: ParsableCommand {
                 name: "Images",
                 subcommands: [
                     ListImages.self, RemoveImages.self, TagImage.self, ShowHistory.self, InspectImages.self,
-                    PruneImages.self,
+                    PruneImages.self, SaveImages.self, LoadImages.self, ImportImage.self, ExportContainer.self,
+                    CommitContainer.self,
                 ]),
             CommandGroup(
                 name: "This machine",

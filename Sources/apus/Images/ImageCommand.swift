@@ -29,6 +29,16 @@ enum ImageCommand {
         return layers
     }
 
+    /// Says what of an image's files could not be made as it has them.
+    static func report(_ remarks: ImageAssembly.Remarks) {
+        if remarks.contains(.hasOneOwner) {
+            Report.line("all files of the image belong to this user, who has no subordinate IDs (/etc/subuid)")
+        }
+        if remarks.contains(.omittedDevices) {
+            Report.line("the image's device nodes are left out, which only root can make")
+        }
+    }
+
     /// How `rmi` and the prunes tell what was removed.
     static func lines(_ removed: Removed) -> [String] {
         removed.steps.map { step in

@@ -1,0 +1,140 @@
+import FoundationEssentials
+import Glibc
+import Testing
+
+/// `run IMAGE` and `create IMAGE`.
+@Suite struct ImageRunTests {
+    private static let changes = [
+        #"ENTRYPOINT ["sh", "-c"]"#, #"CMD ["echo $A $B $PWD $(id -u); cat /proc/self/mounts | grep -c ' /data '"]"#,
+        "ENV A=one B=two", "USER 1000", "WORKDIR /made/here", "VOLUME /data", "LABEL from=image kind=test",
+        "STOPSIGNAL SIGQUIT", "EXPOSE 80 53/udp",
+    ]
+
+    @Test(arguments: [Caller.root, .ordinary].filter(Caller.all.contains))
+    func `a container does what its image says`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.importImage("app", Self.changes)
+            expectOutput(try apus("run", "--rm", "app"), "one two /made/here 1000\n1")
+            let id = try apus.succeed("create", "--name", "made", "app")
+            let fields =
+                "{{.Config.StopSignal}} {{.Config.Labels.from}} {{json .Config.ExposedPorts}} {{.Config.Image}}"
+            expectOutput(
+                try apus("inspect", "--format", fields, "made"), #"SIGQUIT image {"53/udp":{},"80/tcp":{}} app"#)
+            let image = try apus.succeed("image", "inspect", "--format", "{{.Id}}", "app")
+            expectOutput(try apus("inspect", "--format", "{{.Image}}", id), image)
+        }
+    }
+
+    @Test(arguments: [Caller.root, .ordinary].filter(Caller.all.contains))
+    func `flags come before what the image says`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.importImage("app", Self.changes)
+            let flags = ["-e", "A=mine", "-e", "C=3", "-u", "0", "-w", "/other", "-v", "/data2"]
+            expectOutput(
+                try apus(["run", "--rm"] + flags + ["app", "echo $A $B $C $PWD $(id -u)"]), "mine two 3 /other 0")
+            expectOutput(try apus("run", "--rm", "--entrypoint", "echo", "app", "said"), "said")
+            expectOutput(try apus("run", "--rm", "--entrypoint", "", "app", "echo", "said"), "said")
+            let refused = try apus("run", "--rm", "--entrypoint", "", "app")
+            #expect(refused.status == 125 && refused.isOneLineNaming("no command given"), "\(refused)")
+        }
+    }
+
+    @Test(arguments: Caller.all)
+    func `layers lie over each other, and what one removes is gone`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.importImage("base", ["CMD sh"], prepare: "mkdir -p data/old; echo low >data/f; echo x >gone")
+            let script = "rm /gone; rm -r /data; mkdir /data; echo new >/data/g; echo made >/made"
+            expectOutput(try apus("run", "--name", "one", "base", "sh", "-c", script), "")
+            try apus.succeed("commit", "one", "second")
+            for storage in ["overlay", "copy"] {
+                let outcome = try apus(
+                    "run", "--name", "two-\(storage)", "--storage", storage, "second", "sh", "-c",
+                    "ls -A /data; cat /data/g /made; test ! -e /gone && echo hidden; rm /made; echo x >/mine")
+                expectOutput(outcome, "g\nnew\nmade\nhidden")
+                expectOutput(try apus("diff", "two-\(storage)"), "D /made\nA /mine")
+                expectOutput(try apus("start", "-a", "two-\(storage)").withoutErrors, "g\nnew\nhidden")
+            }
+            let layers = try apus.succeed("image", "inspect", "--format", "{{len .RootFS.Layers}}", "second")
+            #expect(layers == "2")
+        }
+    }
+
+    @Test(arguments: Caller.available)
+    func `a volume begins with what the image has there`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.importImage("filled", ["VOLUME /data"], prepare: "mkdir -m 750 data; echo seed >data/f")
+            expectOutput(
+                try apus("run", "--rm", "filled", "sh", "-c", "cat /data/f; stat -c %a /data; echo >/data/f"),
+                "seed\n750")
+            expectOutput(try apus("run", "--rm", "filled", "cat", "/data/f"), "seed")
+            expectOutput(try apus("run", "--rm", "-v", "kept:/data", "filled", "sh", "-c", "echo more >/data/f"), "")
+            expectOutput(try apus("run", "--rm", "-v", "kept:/data", "filled", "cat", "/data/f"), "more")
+        }
+    }
+
+    @Test(arguments: Caller.all)
+    func `an image that is not here is refused when it may not be pulled`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let outcome = try apus("run", "--rm", "--pull", "never", "missing:1", "true")
+            #expect(outcome.status == 125 && outcome.isOneLineNaming("missing:1"), "\(outcome)")
+        }
+    }
+
+    @Test func `an automatic user namespace shows the owners that the image has`() throws {
+        guard Caller.available.contains(.root) else { return }
+        try withApus(.root) { apus in
+            try apus.importImage("app", prepare: "echo x >owned; echo y >gone")
+            try apus.succeed("run", "--name", "one", "app", "sh", "-c", "rm /gone; chown 1000:1000 /owned")
+            try apus.succeed("commit", "one", "second")
+            let script =
+                "stat -c %u:%g /owned /bin; test ! -e /gone && cat /owned; echo z >/owned; awk '{print $3}' /proc/self/uid_map"
+            let outcome = try apus("run", "--name", "auto", "--userns", "auto", "second", "sh", "-c", script)
+            expectOutput(outcome, "1000:1000\n0:0\nx\n65536")
+            try apus.succeed("commit", "auto", "third")
+            expectOutput(
+                try apus("run", "--rm", "third", "sh", "-c", "stat -c %u:%g /owned; cat /owned"), "1000:1000\nz")
+        }
+    }
+
+    @Test(arguments: Caller.available)
+    func `ps shows images and finds containers by them`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.importImage("app:1", ["CMD true"])
+            try apus.succeed("tag", "app:1", "other")
+            try apus.succeed("create", "--name", "made", "app:1")
+            let id = try apus.succeed("images", "-q", "app:1")
+            for name in ["app:1", "other", id] {
+                expectOutput(
+                    try apus("ps", "-a", "--filter", "ancestor=\(name)", "--format", "{{.Names}} {{.Image}}"),
+                    "made app:1")
+            }
+            expectOutput(try apus("ps", "-aq", "--filter", "ancestor=none"), "")
+        }
+    }
+
+    @Test(arguments: Caller.available)
+    func `an image in use is not removed, and a prune leaves what runs alone`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.importImage("app")
+            let running = try apus.start([
+                "run", "--rm", "--name", "up", "-i", "app", "sh", "-c", "echo up; cat; ls /bin/sh",
+            ])
+            try running.waitForOutput("up")
+            let refused = try apus("rmi", "app")
+            #expect(refused.status == 1 && refused.isOneLineNaming("app"), "\(refused)")
+            try apus.succeed("image", "prune", "--all", "--force")
+            expectOutput(try apus("run", "--rm", "app", "echo", "still"), "still")
+            running.closeInput()
+            let ended = try running.wait()
+            #expect(ended.status == 0 && ended.text.hasSuffix("/bin/sh"), "\(ended)")
+            try apus.succeed("create", "--name", "made", "app", "ls", "/bin/sh")
+            #expect(try apus("rmi", "app").status == 1)
+            try apus.succeed("rmi", "--force", "app")
+            expectOutput(try apus("start", "-a", "made"), "/bin/sh")
+            try apus.succeed("rm", "made")
+            try apus.succeed("image", "prune", "--all", "--force")
+            let left = try FileManager.default.contentsOfDirectory(atPath: "\(apus.data)/images/layers")
+            #expect(left == [])
+        }
+    }
+}
