@@ -171,13 +171,13 @@ import Testing
             let abandoned = try test.store.ingest(descriptor([4, 5, 6]))
             try append([4], to: abandoned)
         }
-        let removed = try test.store.prune(where: { $0.name != kept.name }) { [used.layers[1]] }
+        let removed = try test.store.prune(where: { $0.name != kept.name }, inUse: { [used.layers[1]] })
         #expect(removed.steps.contains(.deleted(gone.layers[0])))
         #expect(removed.bytes > 0)
         #expect(try Set(test.store.allLayers().keys) == Set(kept.layers + used.layers + held.layers))
         #expect(try test.leftovers.count == 1)
         withExtendedLifetime((hold, partial)) {}
-        _ = try test.store.prune(where: { _ in false }) { [] }
+        _ = try test.store.prune(where: { _ in false }, inUse: { [] })
         #expect(try Set(test.store.allLayers().keys) == Set(kept.layers))
     }
 
@@ -193,9 +193,9 @@ import Testing
         let ingest = try test.store.ingest(assembly.missing[0])
         try assembly.unpack(ingest)
         try append(layers[0], to: ingest)
-        _ = try test.store.prune(where: { _ in true }) { [] }
+        _ = try test.store.prune(where: { _ in true }, inUse: { [] })
         assembly.hold(try ingest.finish())
-        _ = try test.store.prune(where: { _ in true }) { [] }
+        _ = try test.store.prune(where: { _ in true }, inUse: { [] })
         let record = try assembly.finish(as: [ImageReference("a")])
         for blob in record.blobs { #expect(test.store.has(blob: blob)) }
         #expect(try listing(of: test.diff(record)).count == 1)
