@@ -78,6 +78,9 @@ import Testing
             let words = runtime.words(["restore", "--bundle", runtime.bundle, "--image-path", images, runtime.id()])
             let script = #"exec "$@" </dev/null >/dev/null"#
             let restored = try runtime.apus.startProgram(["/bin/sh", "-c", script, "sh"] + words)
+            let directory = "\(runtime.root)/\(runtime.id())"
+            try waitUntil(changing: [runtime.root], "its directory") { access(directory, F_OK) == 0 }
+            try waitUntil(changing: [directory], "its first record") { access("\(directory)/state.json", F_OK) == 0 }
             _ = try runtime.waitForRecord(runtime.id())
             expectOutput(try runtime("kill", runtime.id(), "KILL"), "")
             #expect(try restored.wait().status == 137)
