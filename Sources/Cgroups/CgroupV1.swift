@@ -49,7 +49,19 @@ final class CgroupV1: Cgroup {
     }
 
     var views: [CgroupShown] {
-        directories.map { CgroupShown(name: $0.hierarchy, path: $0.directory.path) }
+        directories.filter { $0.hierarchy != Self.unified }
+            .map { CgroupShown(name: $0.hierarchy, path: $0.directory.path) }
+    }
+
+    /// Where v2 is mounted beside v1.
+    private static let unified = "unified"
+
+    /// Has processes join the unit's cgroup of v2 as well: where that is mounted beside v1, systemd looks there whether
+    /// any are left, and ends a unit without.
+    func joinUnified(_ path: String) throws(SystemCallError) {
+        let place = "\(Hierarchies.mountPoint)/\(Self.unified)/\(path)"
+        guard let directory = try CgroupDirectory.ifThere(place) else { return }
+        directories.append(Placed(hierarchy: Self.unified, directory: directory))
     }
 
     // MARK: making and finding
@@ -75,7 +87,7 @@ final class CgroupV1: Cgroup {
     static func open(_ record: CgroupRecord) throws -> CgroupV1 {
         var directories: [Placed] = []
         for (hierarchy, path) in record.directories {
-            guard CgroupName.isValid(hierarchy), path.hasPrefix("\(Hierarchies.mountPoint)/\(hierarchy)/"),
+            guard Self.isHierarchy(hierarchy), path.hasPrefix("\(Hierarchies.mountPoint)/\(hierarchy)/"),
                 path.hasSuffix("/\(record.id)"), CgroupName.isValid(path: path)
             else { throw Failure("open cgroup", path, "no cgroup of container '\(record.id)'") }
             guard let directory = try CgroupDirectory.ifThere(path) else { continue }
@@ -88,6 +100,11 @@ final class CgroupV1: Cgroup {
             id: record.id, parent: record.parent, keepsOld: true, directories: directories)
         cgroup.scope = try record.unit.map { try SystemdScope(recorded: $0, record.id) }
         return cgroup
+    }
+
+    /// The names of its controllers: `cpu,cpuacct`.
+    private static func isHierarchy(_ name: String) -> Bool {
+        name.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { CgroupName.isValid(String($0)) }
     }
 
     /// Finds directories by the names that `create` gives them.
@@ -212,7 +229,8 @@ final class CgroupV1: Cgroup {
         var files: [FileDescriptor] = []
         do {
             for placed in directories {
-                files.append(try placed.directory.open("tasks", O_WRONLY))
+                let isV2 = placed.hierarchy == Self.unified
+                files.append(try placed.directory.open(isV2 ? "cgroup.procs" : "tasks", O_WRONLY))
             }
         } catch {
             for file in files { file.closeQuietly() }
@@ -307,7 +325,7 @@ final class CgroupV1: Cgroup {
 
     /// A directory that lists the processes: all hierarchies have the same ones.
     private func listing() -> CgroupDirectory? {
-        directories.first?.directory
+        directories.first { $0.hierarchy != Self.unified }?.directory
     }
 
     // MARK: stopping and ending

@@ -148,6 +148,7 @@ extension Cgroups {
                     id: scope.unit, parent: parent(of: scope), in: CgroupV1.forEngines, keepsOld: true)
             else { throw Failure("create cgroup", scope.unit, "it cannot be made in the hierarchies of cgroup v1") }
             cgroup.scope = scope
+            try cgroup.joinUnified(scope.path)
             return cgroup
         }
     }

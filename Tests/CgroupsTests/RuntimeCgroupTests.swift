@@ -48,6 +48,22 @@ import Testing
     }
 }
 
+@Suite struct RecordedHierarchyTests {
+    /// Of a cgroup that is gone, so that only the names count.
+    private func open(_ hierarchy: String) throws {
+        let path = "/sys/fs/cgroup/\(hierarchy)/apus-test/gone"
+        _ = try CgroupV1.open(CgroupRecord(kind: .v1, id: "gone", directories: [hierarchy: path]))
+    }
+
+    @Test(arguments: ["memory", "cpu,cpuacct", "net_cls,net_prio", "unified"])
+    func `a hierarchy has the names of its controllers`(name: String) throws { try open(name) }
+
+    @Test(arguments: ["", "..", "a/b", "cpu,", "cpu,..", ",", "a b"])
+    func `what could lead elsewhere is no hierarchy`(name: String) {
+        #expect(throws: Failure.self) { try open(name) }
+    }
+}
+
 @Suite struct SystemdPropertyTests {
     @Test func `limits become the properties that runc sets`() {
         let resources = Spec.Resources(

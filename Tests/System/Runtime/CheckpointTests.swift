@@ -69,21 +69,6 @@ import Testing
             #expect(try runtime.state(runtime.id("again")).status == .running)
         }
     }
-
-    @Test(Requirement.root, Requirement.criu, .timeLimit(.minutes(5)))
-    func `a restore in the foreground ends as its command does`() throws {
-        try withCounter { runtime, _ in
-            let images = "\(runtime.apus.directory)/images"
-            expectOutput(try runtime("checkpoint", "--image-path", images, runtime.id()), "")
-            let words = runtime.words(["restore", "--bundle", runtime.bundle, "--image-path", images, runtime.id()])
-            let script = #"exec "$@" </dev/null >/dev/null"#
-            let restored = try runtime.apus.startProgram(["/bin/sh", "-c", script, "sh"] + words)
-            _ = try runtime.waitForRecord(runtime.id())
-            expectOutput(try runtime("kill", runtime.id(), "KILL"), "")
-            #expect(try restored.wait().status == 137)
-            runtime.expectFailure(try runtime("state", runtime.id()), naming: "does not exist")
-        }
-    }
 }
 
 extension Requirement {

@@ -171,6 +171,14 @@ import Testing
         }
     }
 
+    @Test(Requirement.ordinaryCaller, arguments: Caller.unprivileged)
+    func `who is not root is told that only root can`(caller: Caller) throws {
+        try withRuntime(caller) { runtime in
+            let outcome = try runtime("restore", "--bundle", runtime.bundle, runtime.id())
+            runtime.expectFailure(outcome, naming: "run as root")
+        }
+    }
+
     @Test(
         Requirement.root,
         arguments: [
