@@ -11,11 +11,11 @@ import SystemPackage
 ///
 /// - Note: org.freedesktop.systemd1(5); systemd, "Control Group APIs and Delegation".
 enum DelegatedUnit {
-    /// How long systemd may take to answer, in seconds: what its own clients give it, since it serves them one after
-    /// the other.
+    /// How long systemd may take to answer, in seconds: as long as it gives a unit to start. It serves its clients one
+    /// after the other, and on a busy machine there may be hundreds.
     ///
-    /// - Note: sd_bus_set_method_call_timeout(3).
-    static let patience: UInt64 = 25
+    /// - Note: systemd-system.conf(5), `DefaultTimeoutStartSec=`.
+    static let patience: UInt64 = 90
 
     /// Whether systemd runs this machine.
     ///
