@@ -104,6 +104,12 @@ if Context.environment["APUS_FUZZ"] != nil {
         .executableTarget(
             name: "FuzzConfig", dependencies: ["OCI"], path: "Tests/Fuzz/Config", swiftSettings: strict),
         .executableTarget(
+            name: "FuzzImageText", dependencies: ["Images", "Linux", "OCI"], path: "Tests/Fuzz/ImageText",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "FuzzLayer", dependencies: ["Images", "Linux", "OCI", system], path: "Tests/Fuzz/Layer",
+            swiftSettings: strict),
+        .executableTarget(
             name: "FuzzMountTarget", dependencies: ["Sandbox", "Linux", system], path: "Tests/Fuzz/MountTarget",
             swiftSettings: strict),
     ]

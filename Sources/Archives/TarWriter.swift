@@ -92,7 +92,6 @@ public final class Compression {
 public final class TarWriter {
     private let archive: OpaquePointer
     private let output: Output
-    private static let zeros = [UInt8](repeating: 0, count: 1 << 16)
 
     public init(to sink: @escaping ByteSink) throws(Failure) {
         Archive.useUTF8()
@@ -110,40 +109,32 @@ public final class TarWriter {
     public func add(_ entry: TarEntry, data: [UInt8] = []) throws(Failure) {
         var entry = entry
         entry.size = Int64(data.count)
-        try addHeader(entry, holes: nil)
+        try addHeader(entry)
         try data.withUnsafeBufferPointer { (bytes) throws(Failure) in
             try write(UnsafeRawBufferPointer(bytes), entry)
         }
         try finishEntry(entry)
     }
 
-    /// Adds a file whose data is read from its beginning; holes stay holes.
+    /// Adds a file whose data is read from its beginning.
     ///
     /// - Throws: Also when the file is shorter than `entry.size`.
-    public func add(_ entry: TarEntry, dataOf file: FileDescriptor, isSparse: Bool = false) throws(Failure) {
-        let extents = isSparse ? Self.extents(of: file, size: entry.size) : nil
-        try addHeader(entry, holes: extents)
+    public func add(_ entry: TarEntry, dataOf file: FileDescriptor) throws(Failure) {
+        try addHeader(entry)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 4096)
         defer { buffer.deallocate() }
         var written: Int64 = 0
-        for extent in extents ?? [(offset: 0, length: entry.size)] {
-            // The library wants the holes too, and leaves them out by itself.
-            try writeZeros(extent.offset - written, entry)
-            written = extent.offset
-            let end = extent.offset + extent.length
-            while written < end {
-                let count = Glibc.pread(
-                    file.rawValue, buffer.baseAddress, Int(min(Int64(buffer.count), end - written)), off_t(written))
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else {
-                    let reason = count < 0 ? Errno(rawValue: errno).reason : "it became shorter meanwhile"
-                    throw Failure("read", Self.text(entry), reason)
-                }
-                try write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), entry)
-                written += Int64(count)
+        while written < entry.size {
+            let count = Glibc.pread(
+                file.rawValue, buffer.baseAddress, Int(min(Int64(buffer.count), entry.size - written)), off_t(written))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                let reason = count < 0 ? Errno(rawValue: errno).reason : "it became shorter meanwhile"
+                throw Failure("read", Self.text(entry), reason)
             }
+            try write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), entry)
+            written += Int64(count)
         }
-        try writeZeros(entry.size - written, entry)
         try finishEntry(entry)
     }
 
@@ -154,11 +145,10 @@ public final class TarWriter {
 
     // MARK: Parts
 
-    private func addHeader(_ entry: TarEntry, holes extents: [(offset: Int64, length: Int64)]?) throws(Failure) {
+    private func addHeader(_ entry: TarEntry) throws(Failure) {
         guard let header = archive_entry_new() else { throw Failure("archive", "", Errno.noMemory.reason) }
         defer { archive_entry_free(header) }
         entry.fill(header)
-        for extent in extents ?? [] { archive_entry_sparse_add_entry(header, extent.offset, extent.length) }
         if Archive.isBad(archive_write_header(archive, header)) { throw failure(Self.text(entry)) }
     }
 
@@ -172,17 +162,6 @@ public final class TarWriter {
         }
     }
 
-    private func writeZeros(_ count: Int64, _ entry: TarEntry) throws(Failure) {
-        var rest = count
-        while rest > 0 {
-            let size = Int(min(rest, Int64(Self.zeros.count)))
-            try Self.zeros.withUnsafeBufferPointer { (bytes) throws(Failure) in
-                try write(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<size]), entry)
-            }
-            rest -= Int64(size)
-        }
-    }
-
     private func finishEntry(_ entry: TarEntry) throws(Failure) {
         if Archive.isBad(archive_write_finish_entry(archive)) { throw failure(Self.text(entry)) }
     }
@@ -192,23 +171,6 @@ public final class TarWriter {
     }
 
     private static func text(_ entry: TarEntry) -> String { String(decoding: entry.name, as: UTF8.self) }
-
-    /// Where a file has data.
-    ///
-    /// - Returns: `nil` where that cannot be told: then it is all data.
-    private static func extents(of file: FileDescriptor, size: Int64) -> [(offset: Int64, length: Int64)]? {
-        var extents: [(offset: Int64, length: Int64)] = []
-        var offset: Int64 = 0
-        while offset < size {
-            let start = lseek(file.rawValue, off_t(offset), 3)  // SEEK_DATA
-            if start < 0 { return errno == ENXIO ? extents : nil }
-            let end = lseek(file.rawValue, start, 4)  // SEEK_HOLE
-            guard end > start else { return nil }
-            extents.append((Int64(start), min(Int64(end), size) - Int64(start)))
-            offset = Int64(end)
-        }
-        return extents
-    }
 }
 
 extension TarEntry {

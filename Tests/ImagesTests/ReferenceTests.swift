@@ -17,6 +17,7 @@ import Testing
         ("[::1]:5000/app", "[::1]:5000/app:latest", "[::1]:5000/app:latest"),
         ("127.0.0.1:80/a__b", "127.0.0.1:80/a__b:latest", "127.0.0.1:80/a__b:latest"),
         ("a-----b.c_d", "docker.io/library/a-----b.c_d:latest", "a-----b.c_d:latest"),
+        ("docker.io/a.b/c", "docker.io/a.b/c:latest", "docker.io/a.b/c:latest"),
         ("alpine:5000", "docker.io/library/alpine:5000", "alpine:5000"),
         ("a:Tag_1.2-x", "docker.io/library/a:Tag_1.2-x", "a:Tag_1.2-x"),
     ])

@@ -164,19 +164,21 @@ import Testing
         let used = try test.add("used", [layer("base"), layer("used")])
         let held = try test.add("held", [layer("held")])
         let gone = try test.add("gone", [layer("gone")])
-        let hold = try test.store.open(layer: held.layers[0])
-        let partial = try test.store.ingest(descriptor([1, 2, 3]))
-        try append([1], to: partial)
         do {
-            let abandoned = try test.store.ingest(descriptor([4, 5, 6]))
-            try append([4], to: abandoned)
+            let hold = try test.store.open(layer: held.layers[0])
+            let partial = try test.store.ingest(descriptor([1, 2, 3]))
+            try append([1], to: partial)
+            do {
+                let abandoned = try test.store.ingest(descriptor([4, 5, 6]))
+                try append([4], to: abandoned)
+            }
+            let removed = try test.store.prune(where: { $0.name != kept.name }, inUse: { [used.layers[1]] })
+            #expect(removed.steps.contains(.deleted(gone.layers[0])))
+            #expect(removed.bytes > 0)
+            #expect(try Set(test.store.allLayers().keys) == Set(kept.layers + used.layers + held.layers))
+            #expect(try test.leftovers.count == 1)
+            withExtendedLifetime((hold, partial)) {}
         }
-        let removed = try test.store.prune(where: { $0.name != kept.name }, inUse: { [used.layers[1]] })
-        #expect(removed.steps.contains(.deleted(gone.layers[0])))
-        #expect(removed.bytes > 0)
-        #expect(try Set(test.store.allLayers().keys) == Set(kept.layers + used.layers + held.layers))
-        #expect(try test.leftovers.count == 1)
-        withExtendedLifetime((hold, partial)) {}
         _ = try test.store.prune(where: { _ in false }, inUse: { [] })
         #expect(try Set(test.store.allLayers().keys) == Set(kept.layers))
     }

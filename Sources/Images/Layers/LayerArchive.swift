@@ -72,7 +72,8 @@ public struct TreeWriter {
             var entry = entry(path, .file, status)
             entry.size = Int64(status.st_size)
             entry.attributes = try attributes(of: file, text)
-            try writer.add(entry, dataOf: file, isSparse: Int64(status.st_blocks) * 512 < Int64(status.st_size))
+            // Holes as zeros: Docker and podman cannot write out again a layer with GNU's sparse entries.
+            try writer.add(entry, dataOf: file)
         case S_IFLNK:
             if let first = firstName(status, path) {
                 return try writer.add(entry(path, .hardLink(target: first), status))

@@ -78,6 +78,8 @@ struct LayerTree: ~Copyable {
         defer { file.closeQuietly() }
         var end: Int64 = 0
         while let (bytes, offset) = try data.nextBlock() {
+            // Most tools write holes as zeros.
+            if bytes.count >= Self.holeSize, bytes.isZero { continue }
             try attempt("write", path.text) { () throws(SystemCallError) in try file.writeAll(bytes, at: offset) }
             end = offset + Int64(bytes.count)
         }
@@ -92,6 +94,9 @@ struct LayerTree: ~Copyable {
             try check("futimens", path.text) { futimens(raw, entry.times) }
         }
     }
+
+    /// From how many zeros on a hole is worth it, in bytes.
+    private static let holeSize = 4096
 
     private mutating func makeDirectory(_ path: EntryPath, in folder: FileDescriptor) throws(Failure) {
         let made = EntryPath.withCString(path.last) { mkdirat(folder.rawValue, $0, 0o700) }
@@ -301,6 +306,15 @@ struct LayerTree: ~Copyable {
             try check("fchmod", path.text) { fchmod(directory.rawValue, entry.mode) }
             try check("futimens", path.text) { futimens(directory.rawValue, entry.times) }
         }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether all bytes are zero: the first is, and each is as the one before.
+    fileprivate var isZero: Bool {
+        guard let start = baseAddress, count > 0 else { return true }
+        guard self[0] == 0 else { return false }
+        return memcmp(start, start + 1, count - 1) == 0
     }
 }
 

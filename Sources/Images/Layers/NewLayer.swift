@@ -89,7 +89,7 @@ extension ImageStore {
         from base: ImageRecord?, adding layer: NewLayer?, step: ImageConfig.History, as names: [ImageReference],
         change: (inout ImageConfig) throws(Failure) -> Void = { _ in }
     ) throws(Failure) -> ImageRecord {
-        var config = ImageConfig()
+        var config = ImageConfig(platform: .host)
         var layers: [Descriptor] = []
         var held: [Held] = []
         if let base {

@@ -50,7 +50,9 @@ public struct ImageReference: Hashable, Sendable, Comparable, CustomStringConver
     public var familiarName: String {
         guard domain == Self.defaultDomain else { return name }
         let rest = path.dropFirst(Self.officialPrefix.count)
-        return path.hasPrefix(Self.officialPrefix) && !rest.contains("/") ? String(rest) : path
+        let short = path.hasPrefix(Self.officialPrefix) && !rest.contains("/") ? String(rest) : path
+        // A user there may be called as another registry's host is.
+        return Self.normalized(short) == (domain, path) ? short : name
     }
 
     /// As users type and see it: `alpine:latest`.
