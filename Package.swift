@@ -87,6 +87,9 @@ let package = Package(
         .testTarget(
             name: "ImagesTests", dependencies: ["Images", "Archives", "OCI", "Linux", "CLinux", system],
             swiftSettings: strict),
+        .testTarget(
+            name: "RegistriesTests", dependencies: ["Registries", "Images", "Linux", "OCI", system],
+            swiftSettings: strict),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Cgroups", "OCI", "Linux"], swiftSettings: strict),
         .testTarget(
             name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "OCI", "Linux"], swiftSettings: strict),

@@ -63,7 +63,7 @@ final class RegistrySession: Sendable {
     ) throws(Failure) -> Value {
         let session = try RegistrySession(options)
         let outcome = Outcome<Value>()
-        Task.detached {
+        Task.detached(executorPreference: OwnThreads.shared) {
             do throws(Failure) {
                 outcome.set(.success(try await body(session)))
             } catch {
@@ -73,6 +73,18 @@ final class RegistrySession: Sendable {
             outcome.done.signal()
         }
         return try outcome.wait().get()
+    }
+}
+
+/// Threads for tasks, apart from those of Swift's own executor: whoever waits for a session may be one of the latter.
+private final class OwnThreads: TaskExecutor {
+    static let shared = OwnThreads()
+
+    private let queue = DispatchQueue(label: "registries", attributes: .concurrent)
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }
 

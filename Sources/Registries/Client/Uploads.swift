@@ -13,6 +13,9 @@ extension RegistryClient {
         case mounted
     }
 
+    /// Up to this size a blob is sent from memory, in bytes: that takes no task beside the request's own.
+    private static let atOnceSize: Int64 = 512 << 10
+
     /// The size of a piece where a registry does not take a blob as a whole, in bytes.
     private static let pieceSize: Int64 = 16 << 20
 
@@ -74,9 +77,10 @@ extension RegistryClient {
         _ progress: @escaping @Sendable (Int64) -> Void
     ) async throws(RequestFailure) {
         let part = FilePart(file: file, start: 0, count: blob.size, progress: progress)
+        let body: RequestBody = blob.size > Self.atOnceSize ? .file(part) : .bytes(try await part.bytes())
         _ = try await once(
             .PUT, at: location.adding("digest", blob.digest.description), scopes: Self.pushScope(repository),
-            headers: ["Content-Type": "application/octet-stream"], body: blob.size > 0 ? .file(part) : .bytes([]),
+            headers: ["Content-Type": "application/octet-stream"], body: body,
             accepted: [201, 204])
     }
 

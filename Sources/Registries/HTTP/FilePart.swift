@@ -18,6 +18,19 @@ struct FilePart: AsyncSequence, Sendable {
 
     func makeAsyncIterator() -> Iterator { Iterator(part: self) }
 
+    /// All of it, for what is small.
+    func bytes() async throws(RequestFailure) -> [UInt8] {
+        var bytes: [UInt8] = []
+        do {
+            for try await piece in self { bytes += piece.readableBytesView }
+        } catch let failure as RequestFailure {
+            throw failure
+        } catch {
+            throw RequestFailure("\(error)")
+        }
+        return bytes
+    }
+
     struct Iterator: AsyncIteratorProtocol {
         /// In bytes; as much as fits a socket's buffer.
         private static let pieceSize: Int64 = 256 << 10

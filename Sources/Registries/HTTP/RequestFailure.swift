@@ -35,6 +35,8 @@ struct RequestFailure: Error, Sendable {
         case let error as NIOSSLError: self.init(tls: "\(error)")
         case let error as NIOSSLExtraError: self.init(tls: "\(error)")
         case let error as BoringSSLError: self.init(tls: "\(error)")
+        case let error as HTTPParserError where error == .invalidEOFState:
+            self.init("the connection was cut", isTransient: true)
         case let error as HTTPParserError:
             self.init("the answer is no HTTP: \(error)", isTransient: true)
             isWrongScheme = true
@@ -101,7 +103,7 @@ public struct TransportTimeouts: Sendable {
     /// From a request to the head of its answer.
     public var answer: Duration = .seconds(60)
     /// Between two parts of an answer.
-    public var stall: Duration = .seconds(30)
+    public var stall: Duration = .seconds(60)
 
     public init() {}
 }

@@ -92,9 +92,10 @@ struct PullJob: Sendable {
         // Held until the image is named.
         let (target, held) = try store.add(resolution.target.bytes, as: resolution.target.mediaType)
         try await layers(of: assembly, resolution)
-        let record = try await onOwnThread { () throws(Failure) in
+        var record = try await onOwnThread { () throws(Failure) in
             try assembly.finish(as: [name], target: target, repoDigests: ["\(reference.familiarName)@\(target.digest)"])
         }
+        record.name = name.canonical
         withExtendedLifetime(held) {}
         for layer in assembly.missing { progress.update(layer.digest, .pulled) }
         return PullResult(record: record, digest: target.digest, isUpToDate: false, remarks: assembly.remarks)

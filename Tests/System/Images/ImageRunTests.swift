@@ -52,7 +52,8 @@ import Testing
                     "ls -A /data; cat /data/g /made; test ! -e /gone && echo hidden; rm /made; echo x >/mine")
                 expectOutput(outcome, "g\nnew\nmade\nhidden")
                 expectOutput(try apus("diff", "two-\(storage)"), "D /made\nA /mine")
-                expectOutput(try apus("start", "-a", "two-\(storage)").withoutErrors, "g\nnew\nhidden")
+                let again = try apus("start", "-a", "two-\(storage)")
+                #expect(again.text == "g\nnew\nhidden", "\(again)")
             }
             let layers = try apus.succeed("image", "inspect", "--format", "{{len .RootFS.Layers}}", "second")
             #expect(layers == "2")
