@@ -37,7 +37,7 @@ extension Container {
     private func emptyVolumes(_ config: ContainerConfig) throws(Failure) -> [EmptyVolume] {
         let requests = config.orderedMounts.filter { $0.kind == .volume }
         if requests.isEmpty { return [] }
-        let paths = config.volumeDirectories(dataDirectory: store.path, containerDirectory: path)
+        let paths = config.volumeDirectories(dataDirectory: store.path, id: id)
         var volumes: [EmptyVolume] = []
         for (request, path) in zip(requests, paths) {
             do throws(SystemCallError) {
