@@ -170,7 +170,16 @@ struct LayerTree: ~Copyable {
     mutating func hide(_ path: EntryPath) throws(Failure) {
         let folder = try parent(of: path)
         let made = EntryPath.withCString(path.last) { mknodat(folder.rawValue, $0, S_IFCHR, 0) }
-        if made == 0 { return }
+        if made == 0 {
+            // The same layer is always unpacked to the same files.
+            return try attempt("write", path.text) { () throws(SystemCallError) in
+                _ = try check("utimensat", "") {
+                    EntryPath.withCString(path.last) {
+                        utimensat(folder.rawValue, $0, [timespec(), timespec()], AT_SYMLINK_NOFOLLOW)
+                    }
+                }
+            }
+        }
         let error = Errno(rawValue: errno)
         guard error == .fileExists else { throw Failure("write", path.text, SystemCallError("mknod", "", error)) }
         // What this layer has by that name stays: the mark is about those below.

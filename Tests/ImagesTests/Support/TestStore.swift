@@ -32,7 +32,9 @@ final class TestStore {
             history: [.init(createdBy: "test")])
         let configJSON = config.json()
         let descriptors = layers.map {
-            Descriptor(mediaType: .ociLayerGzip, digest: .of($0), size: Int64($0.count))
+            Descriptor(
+                mediaType: $0.starts(with: [0x1F, 0x8B]) ? .ociLayerGzip : .ociLayer, digest: .of($0),
+                size: Int64($0.count))
         }
         let manifest = Manifest(
             config: Descriptor(mediaType: .ociConfig, digest: .of(configJSON), size: Int64(configJSON.count)),
