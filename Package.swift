@@ -63,8 +63,9 @@ let package = Package(
         .executableTarget(
             name: "apus",
             dependencies: [
-                "Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Images", "Containers", "Runtime", "Flags", "Formats",
-                "CLinux", system,
+                "Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Images", "Registries", "Containers", "Runtime",
+                "Flags",
+                "Formats", "CLinux", system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],

@@ -31,9 +31,10 @@ struct Root: ParsableCommand {
             CommandGroup(
                 name: "Images",
                 subcommands: [
-                    ListImages.self, RemoveImages.self, TagImage.self, ShowHistory.self, InspectImages.self,
+                    PullImage.self, PushImage.self, ListImages.self, RemoveImages.self, TagImage.self, ShowHistory.self,
+                    InspectImages.self,
                     PruneImages.self, SaveImages.self, LoadImages.self, ImportImage.self, ExportContainer.self,
-                    CommitContainer.self,
+                    CommitContainer.self, SearchImages.self, LogIn.self, LogOut.self,
                 ]),
             CommandGroup(
                 name: "This machine",

@@ -3,6 +3,7 @@ import Flags
 import Glibc
 import Images
 import Linux
+import Registries
 
 /// The image that `run` or `create` names: found, or pulled by another process, since a pull has threads and whoever
 /// clones a container may have none.
@@ -53,8 +54,16 @@ enum RunImage {
     private static func local(
         _ reference: String, _ platform: Platform?, in store: ImageStore
     ) throws(Failure) -> ImageRecord? {
-        guard let record = try store.find(reference) else { return nil }
+        guard let record = try store.find(reference) ?? elsewhere(reference, in: store) else { return nil }
         guard let platform, record.platform.distance(from: platform) == nil else { return record }
+        return nil
+    }
+
+    /// The image that a short name stands for in another registry than Docker's.
+    private static func elsewhere(_ reference: String, in store: ImageStore) throws(Failure) -> ImageRecord? {
+        for candidate in try RegistriesConfiguration().candidates(for: reference) {
+            if let record = try store.find(candidate) { return record }
+        }
         return nil
     }
 

@@ -12,8 +12,10 @@ extension Apus {
     @discardableResult
     func importImage(_ name: String, _ changes: [String] = [], prepare: String = "true") throws -> String {
         let archive = "\(directory)/\(UInt32.random(in: 0...UInt32.max)).tar"
+        // Everybody has read rights over all of a root of their own.
+        let source = caller == .withoutIDs ? try makeRoot("own-\(UInt32.random(in: 0...UInt32.max))") : root
         let script = """
-            set -e; cp -a '\(root)' '\(archive).root'; cd '\(archive).root'; \(prepare)
+            set -e; cp -a '\(source)' '\(archive).root'; cd '\(archive).root'; \(prepare)
             tar -cf '\(archive)' --numeric-owner --owner 0 --group 0 .; chmod -R u+rwX .; rm -rf '\(archive).root'
             """
         let packed = try startProgram(["/bin/sh", "-c", script]).wait()
