@@ -1,4 +1,5 @@
 import ArgumentParser
+import Flags
 
 /// Docker's commands of two words: `image ls`, `system df`. Some are others by another name.
 enum CommandGroups {

@@ -54,7 +54,9 @@ enum RunImage {
     private static func local(
         _ reference: String, _ platform: Platform?, in store: ImageStore
     ) throws(Failure) -> ImageRecord? {
-        guard let record = try store.find(reference) ?? elsewhere(reference, in: store) else { return nil }
+        var found = try store.find(reference)
+        if found == nil { found = try elsewhere(reference, in: store) }
+        guard let record = found else { return nil }
         guard let platform, record.platform.distance(from: platform) == nil else { return record }
         return nil
     }
