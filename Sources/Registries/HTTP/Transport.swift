@@ -10,7 +10,8 @@ import NIOSSL
 /// Nothing of it exists before the first one is made, so that commands without a registry stay single-threaded.
 final class Transport: Sendable {
     let timeouts: TransportTimeouts
-    private let group: MultiThreadedEventLoopGroup
+    /// Never ended but by the process: a look-up that nobody waits for any more still answers to it.
+    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let proxies: ProxySettings
     /// By the proxy that each goes through; `direct` through none.
     private let direct: HTTPClient
@@ -19,15 +20,12 @@ final class Transport: Sendable {
     init(timeouts: TransportTimeouts = TransportTimeouts(), proxies: ProxySettings) {
         self.timeouts = timeouts
         self.proxies = proxies
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        self.group = group
-        direct = Self.client(group, timeouts, proxy: nil)
-        proxied = Dictionary(
-            uniqueKeysWithValues: proxies.all.map { ($0, Self.client(group, timeouts, proxy: $0)) })
+        direct = Self.client(timeouts, proxy: nil)
+        proxied = Dictionary(uniqueKeysWithValues: proxies.all.map { ($0, Self.client(timeouts, proxy: $0)) })
     }
 
     private static func client(
-        _ group: MultiThreadedEventLoopGroup, _ timeouts: TransportTimeouts, proxy: HTTPClient.Configuration.Proxy?
+        _ timeouts: TransportTimeouts, proxy: HTTPClient.Configuration.Proxy?
     ) -> HTTPClient {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,  // ours know what a registry's credentials are for
@@ -62,11 +60,10 @@ final class Transport: Sendable {
         }
     }
 
-    /// Closes all connections and ends the thread.
+    /// Closes all connections.
     func shutdown() async {
         // `try?`: what fails to close is closed with the process.
         for client in [direct] + proxied.values { try? await client.shutdown() }
-        try? await group.shutdownGracefully()
     }
 }
 
