@@ -107,7 +107,7 @@ struct WrongFlags: CustomTestStringConvertible {
             expectRefusal(try apus("run"), naming: "root")
             expectRefusal(try apus("run", "@host"), naming: "command")
             expectRefusal(try apus.run([]), naming: "command")
-            expectRefusal(try apus("run", "debian", "true"), naming: "debian")
+            expectRefusal(try apus("run", "--pull", "never", "debian", "true"), naming: "debian")
             expectRefusal(try apus.run(""), naming: "''")
         }
     }
