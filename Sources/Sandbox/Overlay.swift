@@ -44,7 +44,8 @@ struct Overlay {
         for path in lower { added.append("lowerdir+=\(try paths.option(shownPath(path)))") }
         do throws(SystemCallError) {
             return try Mount.make("overlay", options: added + options, attributes: .noDevices)
-        } catch  where error.call == "fsconfig" && error.subject.contains("lowerdir+") {
+        } catch  where error.call == "fsconfig" && error.errno == .invalidArgument {
+            // An older kernel says so of the first one, or of all together in the end.
             return try mountAtOnce(at: point)
         }
     }

@@ -63,13 +63,13 @@ import Testing
     @Test(arguments: Caller.available)
     func `a volume begins with what the image has there`(caller: Caller) throws {
         try withApus(caller) { apus in
-            try apus.importImage("filled", ["VOLUME /data"], prepare: "mkdir -m 750 data; echo seed >data/f")
+            try apus.importImage("filled", ["VOLUME /sown"], prepare: "mkdir -m 750 sown; echo seed >sown/f")
             expectOutput(
-                try apus("run", "--rm", "filled", "sh", "-c", "cat /data/f; stat -c %a /data; echo >/data/f"),
+                try apus("run", "--rm", "filled", "sh", "-c", "cat /sown/f; stat -c %a /sown; echo >/sown/f"),
                 "seed\n750")
-            expectOutput(try apus("run", "--rm", "filled", "cat", "/data/f"), "seed")
-            expectOutput(try apus("run", "--rm", "-v", "kept:/data", "filled", "sh", "-c", "echo more >/data/f"), "")
-            expectOutput(try apus("run", "--rm", "-v", "kept:/data", "filled", "cat", "/data/f"), "more")
+            expectOutput(try apus("run", "--rm", "filled", "cat", "/sown/f"), "seed")
+            expectOutput(try apus("run", "--rm", "-v", "kept:/sown", "filled", "sh", "-c", "echo more >/sown/f"), "")
+            expectOutput(try apus("run", "--rm", "-v", "kept:/sown", "filled", "cat", "/sown/f"), "more")
         }
     }
 
