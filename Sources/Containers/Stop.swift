@@ -32,7 +32,7 @@ extension Container {
         // An init without a handler never sees the signal: waiting for it would be for nothing.
         let isDeaf = process.ignoresAsInit(signal)
         try process.send(isDeaf ? SIGKILL : signal)
-        try thawIfPaused(state)
+        try thawIfPaused(state, process)
         if try !process.waitForEnd(seconds: seconds ?? config.stopTimeout ?? 10) { try process.send(SIGKILL) }
         return true
     }
@@ -49,7 +49,7 @@ extension Container {
         if endsIt { try updateState { $0.stoppedByUser = true } }
         try process.send(signal.rawValue)
         guard signal == .kill else { return }
-        try thawIfPaused(state)
+        try thawIfPaused(state, process)
         try waitUntilUnsupervised()
     }
 
@@ -60,9 +60,14 @@ extension Container {
     }
 
     /// A stopped process sees a signal only once it goes on.
-    private func thawIfPaused(_ state: ContainerState) throws {
+    private func thawIfPaused(_ state: ContainerState, _ process: ProcessHandle) throws {
         guard case .running(let running) = state.status, running.paused, let record = state.cgroup else { return }
-        try Cgroups.open(record).thaw()
+        do {
+            try Cgroups.open(record).thaw()
+        } catch {
+            // On v2 SIGKILL ends a frozen process at once: its cgroup may be gone already.
+            if !process.hasEnded() { throw error }
+        }
     }
 }
 
