@@ -1,6 +1,7 @@
 import Images
 import Linux
 import Registries
+import SystemPackage
 import Testing
 
 /// `registries.conf` and what overrides it.
@@ -25,6 +26,21 @@ struct ConfigurationTests {
         let none = try configuration()
         #expect(try names("alpine", none) == ["docker.io/library/alpine:latest"])
         #expect(try names("localhost/a:1", none) == ["localhost/a:1"])
+    }
+
+    @Test func `what cannot be read is refused, since it may block registries`() throws {
+        let scene = try Scene()
+        let home = "\(scene.directory)/home"
+        let variables = ["HOME": home]
+        _ = try RegistriesConfiguration.paths { variables[$0] }
+        try FileDescriptor.workingDirectory.makeDirectories("\(home)/.config/containers")
+        try scene.write("no directory", to: "home/.config/containers/registries.conf.d")
+        do throws(Failure) {
+            _ = try RegistriesConfiguration.paths { variables[$0] }
+            Issue.record("read")
+        } catch {
+            #expect(error.description.contains("registries.conf.d"))
+        }
     }
 
     @Test func `a short name is its alias, or is searched for in the order that is given`() throws {

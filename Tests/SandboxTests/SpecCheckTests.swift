@@ -214,13 +214,13 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: !SecurityModules.hasSELinux))
+    @Test(.enabled(if: !SecurityModules.hasSELinux, "this machine has SELinux"))
     func `SELinux labels on a machine without SELinux`() {
         expectRefusal("process.selinuxLabel", naming: "SELinux") { $0.process?.selinuxLabel = "a:b:c:s0" }
         expectRefusal("linux.mountLabel", naming: "SELinux") { $0.linux?.mountLabel = "a:b:c:s0" }
     }
 
-    @Test(.enabled(if: !SecurityModules.hasAppArmor))
+    @Test(.enabled(if: !SecurityModules.hasAppArmor, "this machine has AppArmor"))
     func `an AppArmor profile on a machine without AppArmor`() throws {
         expectRefusal("process.apparmorProfile", naming: "AppArmor") { $0.process?.apparmorProfile = "strict" }
         var spec = Self.right

@@ -1,3 +1,4 @@
+import Glibc
 public import Images
 public import Linux
 import SystemPackage
@@ -24,7 +25,7 @@ public struct RegistriesConfiguration: Sendable {
     }
 
     /// The user's own file or else the machine's, and then the directories, the user's last.
-    static func paths(_ environment: (String) -> String?) throws(Failure) -> [String] {
+    package static func paths(_ environment: (String) -> String?) throws(Failure) -> [String] {
         let home = environment("HOME").map { "\($0)/.config/containers" }
         let system = "/etc/containers"
         if let chosen = environment("CONTAINERS_REGISTRIES_CONF"), !chosen.isEmpty {
@@ -36,13 +37,23 @@ public struct RegistriesConfiguration: Sendable {
         let own = home.map { "\($0)/registries.conf" }.flatMap { FileDescriptor.workingDirectory.has($0) ? $0 : nil }
         var paths = [own ?? "\(system)/registries.conf"]
         for directory in [system, home].compactMap({ $0 }).map({ "\($0)/registries.conf.d" }) {
-            // `try?`: most have none.
-            guard let opened = try? FileDescriptor.workingDirectory.open(directory) else { continue }
-            defer { opened.closeQuietly() }
-            let names = (try? opened.entries()) ?? []
-            paths += names.filter { $0.hasSuffix(".conf") }.sorted().map { "\(directory)/\($0)" }
+            paths += try entries(of: directory).filter { $0.hasSuffix(".conf") }.sorted().map { "\(directory)/\($0)" }
         }
         return paths
+    }
+
+    /// - Returns: Nothing for a directory that is not there, as most are. One that cannot be read is an error: what it has
+    ///   may block registries.
+    private static func entries(of directory: String) throws(Failure) -> [String] {
+        do throws(SystemCallError) {
+            let opened = try FileDescriptor.workingDirectory.open(directory, O_RDONLY | O_DIRECTORY)
+            defer { opened.closeQuietly() }
+            return try opened.entries()
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            return []
+        } catch {
+            throw Failure("read configuration", directory, error)
+        }
     }
 
     private mutating func merge(_ file: RegistriesFile) {
