@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 60
 # The executable by the name that engines call it by.
 runtime := $(CURDIR)/.build/release/apus-runtime
 
-.PHONY: build demo test test-vm test-engines test-oci test-oci-vm bench bench-images fuzz lint install uninstall clean
+.PHONY: build demo test test-vm test-engines test-oci test-oci-vm bench bench-images link-order fuzz lint install uninstall clean
 
 build:
 	@.ci/install-dependencies build
@@ -56,6 +56,10 @@ bench-images: build
 
 bench: build
 	@APUS=$(apus) Tests/Bench/bench.sh
+
+# The functions that a run executes, for the linker: anew after larger changes, as root.
+link-order: build
+	@Tests/Bench/link-order $(apus)
 
 # Each target for FUZZ_SECONDS. An input that it fails on is a bug: mend it, and keep it in Tests/Fuzz/Seeds.
 fuzz:

@@ -9,6 +9,8 @@ let strict: [SwiftSetting] = [
     .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
     // What [Mount] or Device? is to the runtime: made by the compiler, not by each process at the first use.
     .unsafeFlags(["-Xfrontend", "-prespecialize-generic-metadata"], .when(configuration: .release)),
+    // For the link order: the linker moves sections.
+    .unsafeFlags(["-Xfrontend", "-function-sections"], .when(configuration: .release)),
 ]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
@@ -75,6 +77,12 @@ let package = Package(
                 // What ArgumentParser's FoundationEssentials wants, and names only to those who import it themselves.
                 .linkedLibrary("_FoundationCollections"), .linkedLibrary("_FoundationCShims"),
                 .unsafeFlags(["-static-executable", "-use-ld=lld", "-Xlinker", "--gc-sections"]),
+                // What a run executes lies side by side (`make link-order`). Functions that are gone since are passed over.
+                .unsafeFlags(
+                    [
+                        "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/Sources/link-order.txt",
+                        "-Xlinker", "--no-warn-symbol-ordering",
+                    ], .when(configuration: .release)),
             ]),
 
         .testTarget(name: "LinuxTests", dependencies: ["Linux", system], swiftSettings: strict),
