@@ -46,6 +46,8 @@ struct ContainerStart {
         let streams: SupervisorEnds
         /// What it was started from.
         let spec: Spec
+        /// With their values, for whoever hides them in its output.
+        let secrets: [SecretFile]
     }
 
     /// Starts the container's command.
@@ -53,6 +55,7 @@ struct ContainerStart {
     /// - Throws: What kept it from running; nothing is left then.
     func begin(streams plan: Streams, network: consuming NetworkPreparation? = nil) throws -> Started {
         let spec = try container.makeSpec(config)
+        let secrets = try config.loadSecrets()
         // A network namespace inside a new user namespace must be made from there.
         if network == nil, spec.makes(.network), !spec.has(.user) { network = NetworkPreparation.start() }
         try container.writeHostFiles(config, spec)
@@ -68,7 +71,7 @@ struct ContainerStart {
             case .none: nil
             }
         do {
-            return try begin(plan, spec, cgroup, limits, receiver)
+            return try begin(plan, spec, secrets, cgroup, limits, receiver)
         } catch {
             try? cgroup?.kill()  // `try?`: the first error is the one to report
             try? cgroup?.remove()  // `try?`: as above; the next command would find it by its name
@@ -77,7 +80,7 @@ struct ContainerStart {
     }
 
     private func begin(
-        _ plan: Streams, _ spec: Spec, _ cgroup: (any Cgroup)?, _ limits: [LimitRecord],
+        _ plan: Streams, _ spec: Spec, _ secrets: [SecretFile], _ cgroup: (any Cgroup)?, _ limits: [LimitRecord],
         _ network: FileDescriptor?
     ) throws -> Started {
         var streams = try StreamSetup(plan)
@@ -94,13 +97,14 @@ struct ContainerStart {
         if let filter = sandbox.seccomp, filter.flags.contains(.newListener) {
             sandbox.seccompListener = try container.seccompListener(config, spec, .creating)
         }
+        sandbox.secrets = secrets
         sandbox.supervisorLock = alive
         sandbox.network = network
         let (launch, console) = try launch(&sandbox)
         streams.ends.terminal = console
         return Started(
             process: launch.process, cgroup: cgroup, limits: limits, streams: streams.ends,
-            spec: sandbox.spec)
+            spec: sandbox.spec, secrets: secrets)
     }
 
     /// Launches, and steps down where this machine hides parts of /proc, so that no new one may be mounted.

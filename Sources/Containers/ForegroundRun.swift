@@ -10,9 +10,10 @@ extension ContainerStore {
     /// - Parameters:
     ///   - cidfile: A file, not there yet, for the container's ID.
     ///   - sharesStreams: Whether the container may have this process' own streams, so that nothing is copied or logged.
+    ///   - marks: What comes before each line where they are copied.
     /// - Returns: The container's exit code.
     public func runInForeground(
-        _ config: ContainerConfig, cidfile: String?, sharesStreams: Bool
+        _ config: ContainerConfig, cidfile: String?, sharesStreams: Bool, marks: LineMarks = LineMarks()
     ) throws -> Int32 {
         // The longest part of a start begins first.
         let network = config.network == .none && config.hasHostUsers ? NetworkPreparation.start() : nil
@@ -25,6 +26,7 @@ extension ContainerStore {
         }
         let supervisor = try supervise(new, attachment: sharesStreams ? .inherited : .relayed)
         supervisor.network = consume network
+        supervisor.lineMarks = marks
         return try supervisor.run(removeIfNotStarted: true)
     }
 }

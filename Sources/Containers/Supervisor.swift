@@ -56,6 +56,9 @@ public final class Supervisor {
     /// Whether there is a record that other commands may have changed.
     private var isRecorded = false
 
+    /// What comes before each line that this process copies to its own streams.
+    public var lineMarks = LineMarks()
+
     /// Called once, when the container's command runs for the first time.
     public var onStarted: () -> Void = {}
 
@@ -388,7 +391,8 @@ extension Supervisor {
             }
         }
         let streams = try SupervisedStreams(
-            start.streams, log: makeLog(), server: attachServer, relays: relays, loop: loop)
+            start.streams, log: makeLog(), server: attachServer, relays: relays,
+            mask: config.job?.masksSecrets ?? false ? SecretMask(start.secrets) : nil, marks: lineMarks, loop: loop)
         return streams
     }
 

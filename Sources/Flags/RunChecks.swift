@@ -10,6 +10,7 @@ extension RunCommandLine {
         try checkMemory(config.resources, verb)
         try checkCPU(config.resources, verb)
         try checkMounts(config, verb)
+        try checkJob(request, verb)
         if case .directory = config.root, config.storage == .copy {
             throw conflict(verb, "--storage copy", "is about a throw-away layer; add ':O' to the directory of --rootfs")
         }

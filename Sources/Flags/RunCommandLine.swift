@@ -103,6 +103,11 @@ public enum RunCommandLine {
     ) throws(Failure) {
         do throws(Failure) {
             for variable in variables {
+                if flags.config.job?.isReproducible ?? false, !variable.utf8.contains(UInt8(ascii: "=")) {
+                    throw Values.failure(
+                        variable, "takes its value from the caller's environment, which --reproducible keeps out",
+                        remedy: "give NAME=VALUE")
+                }
                 try Assignments.add(
                     variable, to: &flags.request.config.environment, unset: &flags.request.config.unsetEnvironment,
                     from: flags.surroundings)

@@ -10,7 +10,7 @@ extension RunCommandLine {
             groups: [
                 general(verb), image, process, files, namespaces, security, memoryLimits, cpuLimits, otherLimits,
                 network,
-                lifecycle, metadata,
+                lifecycle, metadata, jobs(verb),
             ],
             unavailable: unavailable)
     }
@@ -20,7 +20,7 @@ extension RunCommandLine {
         "--publish", "-p", "--publish-all", "-P", "--expose", "--link", "--ip", "--ip6", "--mac-address",
         "--network-alias", "--volumes-from", "--volume-driver", "--gpus", "--runtime",
         "--isolation", "--attach", "-a", "--blkio-weight-device", "--cpu-rt-period", "--cpu-rt-runtime",
-        "--device-cgroup-rule", "--link-local-ip", "--storage-opt", "--pod", "--secret", "--uidmap",
+        "--device-cgroup-rule", "--link-local-ip", "--storage-opt", "--pod", "--uidmap",
         "--gidmap", "--systemd",
     ]
 

@@ -10,6 +10,12 @@ public struct RunRequest: Sendable, Equatable {
     public var cidfile: String?
     /// The bytes that detach; none if empty.
     public var detachKeys = DetachKeys.standard
+    /// What comes before each line of its output, in the foreground.
+    public var lineMarks = LineMarks()
+    /// Whether `run --detach` returns only once the container says that it works.
+    public var waitsHealthy = false
+    /// For how long at most, in nanoseconds; without end if `nil`.
+    public var waitTimeout: Int64?
     /// Whether signals to `apus` go on to the container.
     public var signalProxy = true
     /// What the root is to be made of, if it is an image; the config then lacks what only that says.

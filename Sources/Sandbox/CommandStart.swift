@@ -247,8 +247,28 @@ struct CommandStart {
     }
 
     private func environment(home: String) -> [String] {
-        let given = process.env ?? []
-        return given.contains { $0.hasPrefix("HOME=") } ? given : given + ["HOME=\(home)"]
+        var variables = process.env ?? []
+        if variables.contains(where: { $0.hasPrefix("HOME=") }) { return variables }
+        let variable = "HOME=\(home)"
+        // An environment that is in order stays so.
+        variables.insert(
+            variable, at: Self.isOrdered(variables) ? Self.place(of: variable, in: variables) : variables.count)
+        return variables
+    }
+
+    private static func isOrdered(_ variables: [String]) -> Bool {
+        var index = 1
+        while index < variables.count {
+            if !variables[index - 1].utf8.lexicographicallyPrecedes(variables[index].utf8) { return false }
+            index += 1
+        }
+        return true
+    }
+
+    private static func place(of variable: String, in variables: [String]) -> Int {
+        var index = 0
+        while index < variables.count, variables[index].utf8.lexicographicallyPrecedes(variable.utf8) { index += 1 }
+        return index
     }
 }
 

@@ -57,6 +57,7 @@ struct InitProcess {
             try? channel.send(.note(text))  // `try?`: a supervisor that is gone has nobody to tell
         }
         try mount(sources, in: mounts)
+        let secrets = sandbox.secrets.isEmpty ? nil : try SecretMounts(sandbox.secrets, in: mounts)
         try nameHost()
         try writeSysctls(root)
         try bringUpLoopback()
@@ -65,6 +66,7 @@ struct InitProcess {
         try receiveNetDevices()
         if let hooks = spec.hooks { try runHooks(hooks) }
         try enter(root)
+        if let secrets { try secrets.fill(for: spec.process?.user ?? Spec.User(), groupNames: spec.groupNames) }
         try makeWorkingDirectory()
         try CommandStart(
             process: spec.process ?? Spec.Process(cwd: "/"), seccomp: sandbox.seccomp, streams: sandbox.streams,

@@ -30,6 +30,8 @@ public struct Sandbox: Sendable {
     public var seccompListener: SeccompListener?
     /// Where it receives its network namespace (`NetworkPreparation.join`), once; `nil` if it makes its own.
     public var network: FileDescriptor?
+    /// Files in memory, which no Spec may hold.
+    public var secrets: [SecretFile] = []
     /// What an engine asks for beyond a Spec.
     public var engine = EngineOptions()
 

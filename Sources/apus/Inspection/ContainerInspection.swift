@@ -160,6 +160,10 @@ struct ContainerInspection {
             "Rootfs": .string(state.image),
             "Directory": .string(container.path),
             "Timeout": .optional(config.timeout),
+            "Reproducible": .bool(config.job?.isReproducible ?? false),
+            // That they exist, and where: what they hold is nowhere kept.
+            "Secrets": .list(
+                (config.job?.secrets ?? []).map { ["Id": .string($0.id), "Target": .string($0.target)] }),
             "SupervisorPid": .integer(of: state.status.running?.supervisor ?? 0),
         ]
     }
