@@ -34,7 +34,7 @@ extension ContainerStore {
 extension ContainerConfig {
     /// Whether a container that ends within its first moments leaves no records and no name to remember.
     fileprivate var leavesNothing: Bool {
-        guard removeAtEnd, name == nil, healthCheck == nil, userNamespace != .auto
+        guard removeAtEnd, name == nil, case .none = healthCheck, userNamespace != .auto
         else { return false }
         return !mounts.contains { $0.kind == .volume }
     }

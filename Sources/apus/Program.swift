@@ -42,14 +42,14 @@ enum Program {
             Output.write(Root.helpMessage(for: Root.self) + "\n")
             return try Output.finish()
         }
+        // The hot path: the whole of such a run takes less time than ArgumentParser's look at its options.
+        if ProcessCommands.names.contains(name) { return try ProcessCommands.run(name, Array(words)) }
         if CommandGroups.names.contains(name), words.first.map({ $0 == "--help" || $0 == "-h" }) ?? true {
             Output.write(CommandGroups.help(name))
             return try Output.finish()
         }
         switch try CommandGroups.resolve(name, &words) {
         case "oci": return RuntimeProgram.run(words)
-        // The hot path: the whole of such a run takes less time than ArgumentParser's look at its options.
-        case let name where ProcessCommands.names.contains(name): return try ProcessCommands.run(name, Array(words))
         case "help": return try help(words)
         case "__complete":
             Output.write(Completion(Array(words)).text)
