@@ -217,6 +217,7 @@ static inline int apus_pidfd_getfd(int pidfd, int fd) { return (int)syscall(__NR
 static inline void apus_clear_environment(void) {
     for (char **variable = environ; variable && *variable; variable++) memset(*variable, 0, strlen(*variable));
 }
+static inline char **apus_environment(void) { return environ; }
 static inline pid_t apus_fork(void) { return fork(); }
 static inline pid_t apus_gettid(void) { return (pid_t)syscall(__NR_gettid); }
 
@@ -226,6 +227,9 @@ static inline int apus_wexitstatus(int status) { return WEXITSTATUS(status); }
 static inline int apus_wifsignaled(int status) { return WIFSIGNALED(status); }
 static inline int apus_wtermsig(int status) { return WTERMSIG(status); }
 static inline int apus_wcoredump(int status) { return WCOREDUMP(status); }
+
+// A union in the C library's headers, which Swift shows none of.
+static inline pid_t apus_siginfo_pid(const siginfo_t *info) { return info->si_pid; }
 
 // _IO(0xb7, 3) of linux/nsfs.h
 static const unsigned long APUS_NS_GET_NSTYPE = 0xb703;

@@ -28,6 +28,7 @@ struct InitProcess {
             supervisorEnd.socket.closeQuietly()
             listener?.close()
             if !sandbox.engine.outlivesMaker { try dieWithSupervisor() }
+            if let inPlace = sandbox.inPlace { try start(inPlace: inPlace) }
             try start()
         } catch {
             StartGate.report(error, over: channel)
@@ -87,7 +88,7 @@ struct InitProcess {
     }
 
     /// Writing 0 means the writer itself, whatever PID namespace it is in.
-    private func joinCgroup() throws(Failure) {
+    func joinCgroup() throws(Failure) {
         for file in sandbox.cgroup.joinFiles {
             try step("join cgroup", "") { () throws(SystemCallError) in try file.writeFully("0".utf8) }
             file.closeQuietly()
@@ -118,7 +119,7 @@ struct InitProcess {
         return !(rule?.starts(with: "deny".utf8) ?? false)
     }
 
-    private func mapIDs() throws(Failure) {
+    func mapIDs() throws(Failure) {
         guard makesUserNamespace else { return }
         if mapsOwnIDsAlone, let uid = linux?.uidMappings?.first, let gid = linux?.gidMappings?.first {
             return try IDMaps.mapSelf(uid, gid)
@@ -241,7 +242,7 @@ struct InitProcess {
         guard case .proceed = answer else { CurrentProcess.exitNow(1) }  // the supervisor failed, and says so itself
     }
 
-    private func bringUpLoopback() throws(Failure) {
+    func bringUpLoopback() throws(Failure) {
         guard sandbox.network == nil, spec.makes(.network) else { return }
         try step("bring up", "loopback") { () throws(SystemCallError) in try Loopback.bringUp() }
     }

@@ -1,0 +1,316 @@
+import CLinux
+import Cgroups
+import Glibc
+public import Linux
+import OCI
+import Reports
+import Sandbox
+import SystemPackage
+
+/// Runs a command of the machine in place and under limits, in the foreground, with this process as its supervisor.
+///
+/// Nothing is recorded: what has to be found when this process is killed is the cgroup, whose name says who made it.
+public final class LimitedRun {
+    let config: LimitConfig
+    let loop = EventLoop()
+    private let ignored: [Signal]
+    private var signals: SignalDescriptor?
+    private var previousMask = SignalSet()
+    private(set) var process: ProcessHandle?
+    private(set) var cgroup: (any Cgroup)?
+    private(set) var limits: [LimitRecord] = []
+    /// Why this process ended the command, if it did.
+    private var cut: Verdict.Cut?
+    /// A signal from the terminal, which the command has got as well.
+    private var terminalSignal: Signal?
+    private var lifeGuard: LifeGuard?
+    private var guardTimer: Int?
+    private var output: LimitedOutput?
+    private let reports: LimitReports?
+    private var notes = LimitNotes()
+
+    /// - Parameters:
+    ///   - ignored: The signals that the caller ignored, where this process has taken up another action.
+    ///   - reports: `nil` for none, for which nothing is then counted.
+    public init(_ config: LimitConfig, ignored: [Signal], reports: LimitReports? = nil) {
+        self.config = config
+        self.ignored = ignored
+        self.reports = reports
+    }
+
+    /// Runs the command to its end, and ends all that it has started.
+    ///
+    /// - Returns: The exit status.
+    /// - Throws: What kept it from running, or from being limited; nothing is left then.
+    public func run() throws -> Int32 {
+        do {
+            try prepareSignals()
+            // Those whose parents end are then this process' to reap, so that what they have used can be told.
+            if reports != nil { try CurrentProcess.adoptOrphans() }
+            try start()
+            cgroup?.removeAbandonedNeighbours()
+            watch()
+            try loop.run()
+        } catch {
+            abandon()
+            try reportFailure(error)
+            throw error
+        }
+        let (verdict, usage) = try finish()
+        let report = reports.map { makeReport($0, verdict, usage) }
+        try leaveCgroup()
+        if let line = verdict.line { Report.line(line) }
+        if let reports, let report { try reports.write(report) }
+        endLikeTheCommand(verdict)
+        return verdict.exitCode
+    }
+
+    // MARK: Starting
+
+    private func prepareSignals() throws(Failure) {
+        do throws(SystemCallError) {
+            // Faults of this very process must still end it at once; what stops and continues the terminal's foreground
+            // group stops and continues this process too, or the shell would never notice.
+            let left: [CInt] = [
+                SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT,
+            ]
+            let handled = SignalSet.all.subtracting(left.map { Signal(rawValue: $0) })
+            previousMask = try handled.block()
+            signals = try SignalDescriptor(handled)
+        } catch {
+            throw Failure("prepare signals", "", error)
+        }
+    }
+
+    private func start() throws {
+        let spec = try config.makeSpec()
+        let id = OwnedCgroupName.make(lingers: config.lingers)
+        (cgroup, limits) = try namingFlags {
+            try Cgroups.create(
+                id: id, resources: spec.linux?.resources, policy: config.policy, parent: nil,
+                counts: config.cpuTime != nil || reports != nil)
+        }
+        try cgroup?.hold()
+        let output = try config.outputSize.map { try LimitedOutput(limit: $0, loop: loop) }
+        self.output = output
+        defer { output?.closeCommandEnds() }
+        let own = [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO].map { FileDescriptor(rawValue: $0) }
+        let placement = CgroupPlacement(
+            target: try cgroup?.cloneTarget(), joinFiles: try cgroup?.joinFiles() ?? [])
+        defer { placement.close() }
+        var sandbox = Sandbox(
+            spec: spec, root: .directory("/"), mountPoint: "/", seccomp: nil,
+            streams: .descriptors(
+                input: own[0], output: output?.commandOutput ?? own[1], error: output?.commandError ?? own[2],
+                owned: output != nil),
+            cgroup: placement)
+        sandbox.inPlace = InPlace(signalMask: previousMask, ignoredSignals: ignored)
+        let launch = try sandbox.launch()
+        process = launch.process
+        do throws(Failure) {
+            _ = try launch.waitUntilRunning { Report.line($0) }
+        } catch {
+            process = nil  // it has been reaped
+            throw error
+        }
+    }
+
+    /// What the engine calls a limit, its user has another name for.
+    private func namingFlags<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch var failure as Failure {
+            if failure.step.hasPrefix("limit ") {
+                failure.step = "--\(Self.flag(of: String(failure.step.dropFirst("limit ".count))))"
+            }
+            throw failure
+        }
+    }
+
+    /// The flag that a limit of a cgroup comes from.
+    static func flag(of limit: String) -> String {
+        switch limit {
+        case "pids-limit": "pids"
+        case "memory-swap": "swap"
+        case "cpuset-cpus": "cpuset"
+        case _ where limit.hasPrefix("device-"): "io-\(limit.dropFirst("device-".count))"
+        default: limit
+        }
+    }
+
+    // MARK: While it runs
+
+    private func watch() {
+        guard let process, let signals else { return }
+        loop.watch(signals.descriptor) { [unowned self] _ in try takeSignals() }
+        loop.watch(process.pidfd) { [unowned self] _ in loop.stop() }
+        guardTimer = loop.after(nanoseconds: LifeGuard.delay) { [unowned self] in
+            lifeGuard = try LifeGuard(over: process, cgroup: config.lingers ? nil : cgroup?.record)
+        }
+        if let timeout = config.timeout {
+            loop.after(nanoseconds: UInt64(timeout)) { [unowned self] in try end(.timeout, SIGTERM, config.killAfter) }
+        }
+        if config.cpuTime != nil { sampleCPUTime() }
+        if let reports, reports.destinations.wantSamples, let cgroup {
+            notes.sampler = UsageSampler(cgroup, loop: loop, begin: notes.begin)
+        }
+        output?.onLimit = { [unowned self] in try end(.output, SIGKILL, 0) }
+        output?.begin()
+    }
+
+    private func takeSignals() throws {
+        while let arrival = try signals?.next() {
+            switch arrival.signal.rawValue {
+            case SIGCHLD where reports != nil: try reapOrphans()
+            case SIGCHLD, SIGPIPE, SIGURG, SIGWINCH: continue
+            // The terminal has sent it to the whole foreground group, the command included.
+            case SIGINT where arrival.fromKernel, SIGQUIT where arrival.fromKernel, SIGHUP where arrival.fromKernel:
+                terminalSignal = arrival.signal
+            default: try process?.send(arrival.signal.rawValue)
+            }
+        }
+    }
+
+    /// Asks the command to end, and kills it with all that it has started when it has not within `grace` nanoseconds.
+    private func end(_ cut: Verdict.Cut, _ signal: CInt, _ grace: Int64) throws {
+        guard self.cut == nil else { return }
+        self.cut = cut
+        guard grace > 0, signal != SIGKILL else { return try killAll() }
+        try process?.send(signal)
+        // One that is stopped takes no signal otherwise.
+        try process?.send(SIGCONT)
+        loop.after(nanoseconds: UInt64(grace)) { [unowned self] in try killAll() }
+    }
+
+    private func killAll() throws {
+        try process?.send(SIGKILL)
+        try cgroup?.kill()
+    }
+
+    /// Looks at the CPU time that all processes have used, again as soon as it may have reached the limit: on all
+    /// processors at once it grows by so much faster than the clock.
+    private func sampleCPUTime() {
+        guard let limit = config.cpuTime else { return }
+        let used = cpuTimeUsed()
+        if used >= UInt64(limit) {
+            // `try?`: one that has ended already has used no more than that
+            try? end(.cpuTime, SIGXCPU, min(config.killAfter, 1_000_000_000))
+            return
+        }
+        let processors = UInt64(max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))))
+        loop.after(nanoseconds: max((UInt64(limit) - used) / processors, 5_000_000)) { [unowned self] in
+            sampleCPUTime()
+        }
+    }
+
+    /// In nanoseconds.
+    private func cpuTimeUsed() -> UInt64 {
+        // `try?`: what cannot be read now is read the next time
+        (try? cgroup?.statistics().cpu?.usage) ?? 0
+    }
+
+    // MARK: Ending
+
+    private func finish() throws -> (Verdict, ResourceUsage) {
+        guard let process else { throw Failure("run command", "", "it was never started") }
+        try dismissGuard()
+        if reports != nil { notes.atEnd = try cgroup?.containerStatistics() }
+        let memoryKills = try cgroup?.oomKills() ?? 0
+        // Its name is to be had until it is reaped.
+        let name = memoryKills > 0 ? ProcessStatus(process.pid)?.command : nil
+        var (status, usage) = try process.reapWithUsage()
+        process.pidfd.closeQuietly()
+        if !config.lingers { try cgroup?.kill() }
+        try output?.drain()
+        if reports != nil {
+            try reapOrphans()
+            usage.add(notes.orphans)
+            notes.total = try cgroup?.containerStatistics()
+        }
+        var verdict = Verdict(config: config, status: status, cut: cut ?? outputCut, memoryKills: memoryKills)
+        verdict.output = output?.passed
+        if let cgroup { try look(at: cgroup, &verdict, command: Verdict.Victim(pid: process.pid, name: name)) }
+        return (verdict, usage)
+    }
+
+    private func reapOrphans() throws {
+        notes.orphans.add(try CurrentProcess.reapOrphans(but: process?.pid).usage)
+    }
+
+    /// The limit may have been reached by what was still in the pipes.
+    private var outputCut: Verdict.Cut? { output?.hasReachedLimit == true ? .output : nil }
+
+    private func look(at cgroup: any Cgroup, _ verdict: inout Verdict, command: Verdict.Victim) throws {
+        verdict.refusedForks = config.resources.pids == nil ? 0 : try cgroup.refusedForks()
+        guard verdict.memoryKills > 0 else { return }
+        verdict.memoryPeak = try cgroup.statistics().memory?.peak
+        verdict.victim = KernelLog.lastKilled(inCgroup: cgroup.record.id)
+        // Without the log: the command itself it was if it was killed and nobody else can have been.
+        if verdict.victim == nil, verdict.memoryKills == 1, cut == nil, case .signaled(SIGKILL, _) = verdict.status {
+            verdict.victim = command
+        }
+    }
+
+    // MARK: Reporting
+
+    private func makeReport(
+        _ reports: LimitReports, _ verdict: Verdict, _ usage: ResourceUsage
+    ) -> UsageReport {
+        var report = notes.makeReport(config.command, version: reports.version)
+        if let cgroup, let total = notes.total { report.fill(total, atEnd: notes.atEnd ?? total, of: cgroup) }
+        report.fill(usage)
+        report.samples = notes.sampler?.finish()
+        verdict.fill(&report.outcome)
+        report.limits = ReportedLimits(config: config, records: limits, verdict: verdict, report: report).all()
+        return report
+    }
+
+    /// What kept the command from running is a report, too.
+    private func reportFailure(_ error: any Error) throws {
+        guard let reports else { return }
+        var report = notes.makeReport(config.command, version: reports.version)
+        let failure = error as? Failure
+        report.outcome.status = failure?.exitCode ?? 125
+        report.outcome.reason = report.outcome.status == 125 ? .setup : .exec
+        report.outcome.message = "\(error)"
+        try reports.write(report)
+    }
+
+    private func leaveCgroup() throws {
+        guard let cgroup else { return }
+        if config.lingers, try !cgroup.processes().isEmpty {
+            Report.line("processes go on in '\(cgroup.path)': \(try cgroup.processes().count)")
+        } else {
+            try cgroup.remove()
+        }
+        self.cgroup = nil
+    }
+
+    private func dismissGuard() throws {
+        if let guardTimer { loop.cancel(guardTimer) }
+        try lifeGuard?.dismiss()
+        lifeGuard = nil
+    }
+
+    /// A shell that runs a script goes on after Ctrl-C unless the program ended by that signal, too.
+    private func endLikeTheCommand(_ verdict: Verdict) {
+        guard let terminalSignal, verdict.cut == nil, case .signaled(let number, _) = verdict.status,
+            number == terminalSignal.rawValue
+        else { return }
+        var none = rlimit()
+        _ = apus_prlimit(0, CInt(RLIMIT_CORE.rawValue), &none, nil)
+        signal(number, SIG_DFL)
+        // `try?`: otherwise the exit status says it
+        _ = try? SignalSet([terminalSignal]).unblock()
+        raise(number)
+    }
+
+    private func abandon() {
+        // The first error is the one to report.
+        _ = try? process?.send(SIGKILL)  // `try?`: as just said, and so below
+        _ = try? process?.reap()  // `try?`: as above
+        try? lifeGuard?.dismiss()  // `try?`: as above
+        try? cgroup?.kill()  // `try?`: as above
+        try? cgroup?.remove()  // `try?`: as above
+    }
+}
