@@ -25,6 +25,8 @@ public enum LimitCommandLine {
         }
         if program.isEmpty { throw Failure("limit", "''", "an empty command") }
         request.config.command = Array(command)
+        request.config.isolation.writable = request.config.isolation.writable.map(surroundings.absolute)
+        request.config.isolation.hidden = request.config.isolation.hidden.map(surroundings.absolute)
         try check(request.config)
         return request
     }
@@ -43,10 +45,44 @@ public enum LimitCommandLine {
         if config.swap != nil, config.resources.memory == nil {
             throw Failure("limit", "--swap", "needs --memory: without it everything may stay in memory")
         }
+        if !config.isolation.writable.isEmpty, !config.isolation.readOnly {
+            throw Failure("limit", "--writable", "goes only with --read-only: everything else may be written to, too")
+        }
+        if config.lingers, config.isolation.newPIDs {
+            throw Failure("limit", "--linger", "does not go with --new-pids, where all processes end with the command")
+        }
+    }
+
+    private static var isolation: FlagGroup<LimitRequest> {
+        FlagGroup(
+            "Isolation",
+            [
+                .toggle("no-network", nil, "No network but its own loopback") { $0.config.isolation.noNetwork = $1 },
+                .toggle("read-only", nil, "No file can be written to but below --writable, /dev, /proc and /sys") {
+                    $0.config.isolation.readOnly = $1
+                },
+                .list("writable", nil, "DIR", "Can be written to all the same, with --read-only") {
+                    request, text throws(Failure) in
+                    request.config.isolation.writable.append(try path(text))
+                },
+                .toggle("private-tmp", nil, "An empty /tmp and /var/tmp in memory") {
+                    $0.config.isolation.privateTemporary = $1
+                },
+                .list("hide", nil, "PATH", "Shows an empty directory, or an empty file, in its place") {
+                    request, text throws(Failure) in
+                    request.config.isolation.hidden.append(try path(text))
+                },
+                .toggle("new-pids", nil, "Sees no processes but its own") { $0.config.isolation.newPIDs = $1 },
+            ])
+    }
+
+    private static func path(_ text: String) throws(Failure) -> String {
+        if text.isEmpty { throw Values.failure(text, "no path") }
+        return text
     }
 
     private static var table: FlagTable<LimitRequest> {
-        FlagTable(command: "limit", groups: [general, memory, cpu, time, files])
+        FlagTable(command: "limit", groups: [general, memory, cpu, time, files, isolation])
     }
 
     private static var general: FlagGroup<LimitRequest> {

@@ -14,10 +14,8 @@ public struct InPlace: Sendable {
     public var signalMask: SignalSet
     /// The signals that the caller ignored and the supervisor does not.
     public var ignoredSignals: [Signal]
-    /// Directories that can still be written to where all else is read-only; `nil` leaves everything as it is.
-    public var readOnlyBut: [String]?
-    /// Paths that are empty for the command.
-    public var hidden: [String] = []
+    /// Whether all mounts are made read-only before those of the Spec are made, which thus can be written to.
+    public var isReadOnly = false
 
     public init(signalMask: SignalSet, ignoredSignals: [Signal] = []) {
         self.signalMask = signalMask
@@ -30,12 +28,49 @@ extension InitProcess {
     func start(inPlace: InPlace) throws(Failure) -> Never {
         try joinCgroup()
         try mapIDs()
+        if sandbox.spec.makes(.mount) { try changeMounts(inPlace) }
         try bringUpLoopback()
         let process = sandbox.spec.process ?? Spec.Process(cwd: "/")
         try CommandStart(
             process: process, seccomp: sandbox.seccomp, streams: sandbox.streams, channel: channel, personality: nil,
             memoryPolicy: nil, groupNames: [], usesInit: sandbox.usesInit, diesWithParent: true, mayChangeGroups: false
         ).run(inPlace: inPlace)
+    }
+
+    /// Changes what the command sees of the machine's files, for it alone: the root stays the machine's own.
+    private func changeMounts(_ inPlace: InPlace) throws(Failure) {
+        let spec = sandbox.spec
+        let workingDirectory = Self.workingDirectory()
+        try isolateMounts()
+        // Taken before anything is changed: what was taken stays as it was.
+        var sources: [MountTable.Source] = []
+        for mount in spec.mounts ?? [] { sources.append(try MountTable.openSource(mount)) }
+        let root = try step("open", "/") { () throws(SystemCallError) in
+            try FileDescriptor.workingDirectory.open("/", O_PATH | O_DIRECTORY)
+        }
+        defer { root.closeQuietly() }
+        if inPlace.isReadOnly {
+            try step("make read-only", "/") { () throws(SystemCallError) in
+                try Mount.setAttributes(of: root, named: "/", set: .readOnly, recursive: true)
+            }
+        }
+        let mounts = MountTable(root: root, inUserNamespace: spec.makes(.user))
+        for (mount, source) in zip(spec.mounts ?? [], sources) { try mounts.perform(mount, source: source) }
+        try mounts.mask(spec.linux?.maskedPaths ?? [])
+        // By its name: what is mounted there now is another than what was there when this process came to it.
+        if let workingDirectory, chdir(workingDirectory) != 0 {
+            throw Failure(
+                "enter working directory", workingDirectory, Errno(rawValue: errno).reason,
+                remedy: "it is hidden from the command; start it elsewhere", exitCode: 126)
+        }
+    }
+
+    /// - Returns: `nil` for one that has no name here.
+    private static func workingDirectory() -> String? {
+        guard let path = getcwd(nil, 0) else { return nil }
+        defer { free(path) }
+        let text = String(cString: path)
+        return text.isAbsolutePath ? text : nil
     }
 }
 
@@ -44,13 +79,14 @@ extension CommandStart {
     func run(inPlace: InPlace) throws(Failure) -> Never {
         try setRlimits()
         try setScheduling()
+        try Spec.CPUAffinity.apply(process.execCPUAffinity?.final)
         try limitCapabilities()
         try assumeCapabilities()
         if process.noNewPrivileges ?? false {
             try step("set", "no_new_privs") { () throws(SystemCallError) in try CurrentProcess.setNoNewPrivileges() }
         }
         try step("report", "readiness") { () throws(SystemCallError) in try channel.send(.executing) }
-        if usesInit { try ReapingInit.becomeInit(closing: channel.socket) }
+        if usesInit { try ReapingInit.becomeInit(closing: channel.socket, sharingTerminal: true) }
         try loadFilter()
         if case .descriptors(let input, let output, let error, owned: true) = streams {
             try step("set up", "standard streams") { () throws(SystemCallError) in

@@ -130,7 +130,7 @@ struct InitProcess {
     }
 
     /// Keeps mounts made here from the host, and the host's from here unless the root asks for them.
-    private func isolateMounts() throws(Failure) {
+    func isolateMounts() throws(Failure) {
         // A mount namespace of somebody else stays as it is: this is not its only user.
         guard !joined.includesMounts else { return }
         let receives = linux?.rootfsPropagation.flatMap { Propagation.reading($0)?.propagation } == .slave

@@ -11,12 +11,12 @@ enum KernelLog {
     ///
     /// - Parameter cgroup: Part of its path that no other has.
     /// - Returns: `nil` where the log cannot be read, or does not tell.
-    static func lastKilled(inCgroup cgroup: String) -> Verdict.Victim? {
+    static func lastKilled(inCgroup cgroup: String) -> LimitVerdict.Victim? {
         // `try?`: only those may read it whom /proc/sys/kernel/dmesg_restrict lets
         let log = try? FileDescriptor.workingDirectory.open("/dev/kmsg", O_RDONLY | O_NONBLOCK)
         guard let log else { return nil }
         defer { log.closeQuietly() }
-        var found: Verdict.Victim?
+        var found: LimitVerdict.Victim?
         var record = [UInt8](repeating: 0, count: 8192)
         while true {
             let count = read(log.rawValue, &record, record.count)
@@ -28,7 +28,7 @@ enum KernelLog {
     }
 
     /// From a line such as `oom-kill:constraint=…,oom_memcg=/apus/limit-1-2,task_memcg=…,task=tail,pid=71,uid=0`.
-    static func victim(in line: String, _ cgroup: String) -> Verdict.Victim? {
+    static func victim(in line: String, _ cgroup: String) -> LimitVerdict.Victim? {
         let text = line.utf8.prefix { $0 != UInt8(ascii: "\n") }[...]
         guard let summary = behind("oom-kill:", in: Array(text)[...]), behind(cgroup, in: summary) != nil,
             let task = behind(",task=", in: summary)
@@ -41,7 +41,7 @@ enum KernelLog {
             tail = next
         }
         guard let tail else { return nil }
-        var victim = Verdict.Victim(name: String(decoding: name, as: UTF8.self))
+        var victim = LimitVerdict.Victim(name: String(decoding: name, as: UTF8.self))
         // Numbers are those of the machine's own PID namespace, which in another stand for others.
         if isMachinesNamespace {
             victim.pid = pid_t(String(decoding: tail.prefix { $0 != UInt8(ascii: ",") }, as: UTF8.self))

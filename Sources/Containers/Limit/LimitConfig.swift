@@ -25,8 +25,26 @@ public struct LimitConfig: Sendable, Equatable {
     /// -20 (most of the CPU) to 19.
     public var nice: Int32?
     public var ioPriority: IOPriority?
+    public var isolation = Isolation()
     /// Whether what it started may go on when it has ended.
     public var lingers = false
+
+    /// What the command does not share with its caller.
+    public struct Isolation: Sendable, Equatable {
+        public var noNetwork = false
+        public var readOnly = false
+        /// Absolute.
+        public var writable: [String] = []
+        public var privateTemporary = false
+        /// Absolute.
+        public var hidden: [String] = []
+        public var newPIDs = false
+
+        public init() {}
+
+        var isNone: Bool { self == Isolation() }
+        var changesMounts: Bool { readOnly || privateTemporary || !hidden.isEmpty || newPIDs }
+    }
 
     /// When its requests to disks are served among those of others.
     public struct IOPriority: Sendable, Equatable {

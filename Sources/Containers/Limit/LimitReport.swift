@@ -36,6 +36,10 @@ struct LimitNotes {
     var sampler: UsageSampler?
     /// What those have used that were reaped besides the command.
     var orphans = ResourceUsage()
+    /// The most resident memory that a look has seen, in bytes, where no cgroup counts it.
+    var familyMemory: UInt64 = 0
+    /// The most processes and threads that a look has seen.
+    var familyThreads: UInt64 = 0
     /// The counters when the command itself had ended.
     var atEnd: ContainerStatistics?
     /// The counters when everything had.
@@ -58,12 +62,14 @@ struct LimitNotes {
     }
 }
 
-extension Verdict {
+extension LimitVerdict {
     var reason: UsageReport.Reason {
         switch cut {
         case .timeout: return .timeout
         case .cpuTime: return .cpuTime
         case .output: return .output
+        case .memory: return .oom
+        case .pids: return .signal
         case nil: break
         }
         if memoryKills > 0 { return .oom }
@@ -75,6 +81,7 @@ extension Verdict {
     /// The limit that cut the command; `nil` if none did.
     var cuttingLimit: String? {
         switch reason {
+        case .signal where cut == .pids: "pids"
         case .timeout: "timeout"
         case .cpuTime: "cpu-time"
         case .output: "output-size"

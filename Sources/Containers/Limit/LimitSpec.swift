@@ -13,8 +13,10 @@ extension LimitConfig {
         process.rlimits = rlimits()
         if let nice { process.scheduler = Spec.Scheduler(policy: Self.policy(), nice: nice) }
         if let ioPriority { process.ioPriority = Spec.IOPriority(class: ioPriority.kind, priority: ioPriority.level) }
-        return Spec(
+        var spec = Spec(
             process: process, root: Spec.Root(path: "/"), linux: Spec.Linux(resources: try cgroupResources()))
+        if !isolation.isNone { try isolation.apply(to: &spec) }
+        return spec
     }
 
     /// This process' own, as it is, also what is no assignment.

@@ -20,7 +20,7 @@ public final class LimitedRun {
     private(set) var cgroup: (any Cgroup)?
     private(set) var limits: [LimitRecord] = []
     /// Why this process ended the command, if it did.
-    private var cut: Verdict.Cut?
+    private var cut: LimitVerdict.Cut?
     /// A signal from the terminal, which the command has got as well.
     private var terminalSignal: Signal?
     private var lifeGuard: LifeGuard?
@@ -28,6 +28,10 @@ public final class LimitedRun {
     private var output: LimitedOutput?
     private let reports: LimitReports?
     private var notes = LimitNotes()
+    private var held = HeldOtherwise(LimitConfig(), [])
+    private var mark: FamilyMark?
+    /// Who had the most memory when there was too much.
+    private var sampledVictim: LimitVerdict.Victim?
 
     /// - Parameters:
     ///   - ignored: The signals that the caller ignored, where this process has taken up another action.
@@ -45,8 +49,6 @@ public final class LimitedRun {
     public func run() throws -> Int32 {
         do {
             try prepareSignals()
-            // Those whose parents end are then this process' to reap, so that what they have used can be told.
-            if reports != nil { try CurrentProcess.adoptOrphans() }
             try start()
             cgroup?.removeAbandonedNeighbours()
             watch()
@@ -83,7 +85,7 @@ public final class LimitedRun {
     }
 
     private func start() throws {
-        let spec = try config.makeSpec()
+        var spec = try config.makeSpec()
         let id = OwnedCgroupName.make(lingers: config.lingers)
         (cgroup, limits) = try namingFlags {
             try Cgroups.create(
@@ -91,6 +93,7 @@ public final class LimitedRun {
                 counts: config.cpuTime != nil || reports != nil)
         }
         try cgroup?.hold()
+        try holdOtherwise(&spec)
         let output = try config.outputSize.map { try LimitedOutput(limit: $0, loop: loop) }
         self.output = output
         defer { output?.closeCommandEnds() }
@@ -104,7 +107,10 @@ public final class LimitedRun {
                 input: own[0], output: output?.commandOutput ?? own[1], error: output?.commandError ?? own[2],
                 owned: output != nil),
             cgroup: placement)
-        sandbox.inPlace = InPlace(signalMask: previousMask, ignoredSignals: ignored)
+        var inPlace = InPlace(signalMask: previousMask, ignoredSignals: ignored)
+        inPlace.isReadOnly = config.isolation.readOnly
+        sandbox.inPlace = inPlace
+        sandbox.usesInit = config.isolation.newPIDs
         let launch = try sandbox.launch()
         process = launch.process
         do throws(Failure) {
@@ -114,6 +120,30 @@ public final class LimitedRun {
             throw error
         }
     }
+
+    /// Sees to what no cgroup does: limits, and knowing which processes are the command's.
+    private func holdOtherwise(_ spec: inout Spec) throws {
+        held = HeldOtherwise(config, limits)
+        for substitute in held.substitutes {
+            Report.line("--\(substitute.flag): no cgroup can hold it here: \(substitute.text)")
+        }
+        if var process = spec.process {
+            held.apply(to: &process)
+            if cgroup == nil {
+                let mark = FamilyMark(value: OwnedCgroupName.make(lingers: config.lingers))
+                process.env?.append(mark.variable)
+                self.mark = mark
+            }
+            spec.process = process
+        }
+        // Those whose parents end are then children of this process: to be found, and so that what they have used is told.
+        if adopts { try CurrentProcess.adoptOrphans() }
+    }
+
+    private var adopts: Bool { reports != nil || looksAtFamily }
+
+    /// Whether the command's processes are looked at one by one.
+    private var looksAtFamily: Bool { cgroup == nil || held.holds("memory") || held.holds("pids") }
 
     /// What the engine calls a limit, its user has another name for.
     private func namingFlags<Result>(_ body: () throws -> Result) throws -> Result {
@@ -144,13 +174,15 @@ public final class LimitedRun {
         guard let process, let signals else { return }
         loop.watch(signals.descriptor) { [unowned self] _ in try takeSignals() }
         loop.watch(process.pidfd) { [unowned self] _ in loop.stop() }
-        guardTimer = loop.after(nanoseconds: LifeGuard.delay) { [unowned self] in
-            lifeGuard = try LifeGuard(over: process, cgroup: config.lingers ? nil : cgroup?.record)
+        // Without a cgroup nobody else could find what is left when this process is killed.
+        guardTimer = loop.after(nanoseconds: mark == nil ? LifeGuard.delay : 0) { [unowned self] in
+            lifeGuard = try LifeGuard(over: process, estate: estate)
         }
         if let timeout = config.timeout {
             loop.after(nanoseconds: UInt64(timeout)) { [unowned self] in try end(.timeout, SIGTERM, config.killAfter) }
         }
         if config.cpuTime != nil { sampleCPUTime() }
+        if held.holds("memory") || held.holds("pids") { sampleFamily() }
         if let reports, reports.destinations.wantSamples, let cgroup {
             notes.sampler = UsageSampler(cgroup, loop: loop, begin: notes.begin)
         }
@@ -158,10 +190,15 @@ public final class LimitedRun {
         output?.begin()
     }
 
+    private var estate: LifeGuard.Estate? {
+        if config.lingers { return nil }
+        return cgroup.map { .cgroup($0.record) } ?? mark.map { .family($0) }
+    }
+
     private func takeSignals() throws {
         while let arrival = try signals?.next() {
             switch arrival.signal.rawValue {
-            case SIGCHLD where reports != nil: try reapOrphans()
+            case SIGCHLD where adopts: try reapOrphans()
             case SIGCHLD, SIGPIPE, SIGURG, SIGWINCH: continue
             // The terminal has sent it to the whole foreground group, the command included.
             case SIGINT where arrival.fromKernel, SIGQUIT where arrival.fromKernel, SIGHUP where arrival.fromKernel:
@@ -172,7 +209,7 @@ public final class LimitedRun {
     }
 
     /// Asks the command to end, and kills it with all that it has started when it has not within `grace` nanoseconds.
-    private func end(_ cut: Verdict.Cut, _ signal: CInt, _ grace: Int64) throws {
+    private func end(_ cut: LimitVerdict.Cut, _ signal: CInt, _ grace: Int64) throws {
         guard self.cut == nil else { return }
         self.cut = cut
         guard grace > 0, signal != SIGKILL else { return try killAll() }
@@ -185,6 +222,26 @@ public final class LimitedRun {
     private func killAll() throws {
         try process?.send(SIGKILL)
         try cgroup?.kill()
+        if looksAtFamily { for member in family().members { Glibc.kill(member.pid, SIGKILL) } }
+    }
+
+    private func family() -> ProcessFamily { ProcessFamily.look(but: lifeGuard.map { [$0.pid] } ?? []) }
+
+    /// Looks at memory and number of all processes, as often as costs less than half a percent of a processor.
+    private func sampleFamily() {
+        let begin = Clock.monotonic()
+        let family = family()
+        notes.familyMemory = max(notes.familyMemory, family.memory)
+        notes.familyThreads = max(notes.familyThreads, family.threads)
+        if held.holds("memory"), let limit = config.resources.memory, family.memory > UInt64(limit) {
+            sampledVictim = family.largest.map { .init(pid: $0.pid, name: ProcessStatus($0.pid)?.command) }
+            try? end(.memory, SIGKILL, 0)  // `try?`: whoever has ended already need not be killed
+        } else if held.holds("pids"), let limit = config.resources.pids, family.threads > UInt64(limit) {
+            try? end(.pids, SIGKILL, 0)  // `try?`: as above
+        } else {
+            let cost = Clock.monotonic() - begin
+            loop.after(nanoseconds: max(cost * 250, 20_000_000)) { [unowned self] in sampleFamily() }
+        }
     }
 
     /// Looks at the CPU time that all processes have used, again as soon as it may have reached the limit: on all
@@ -205,13 +262,14 @@ public final class LimitedRun {
 
     /// In nanoseconds.
     private func cpuTimeUsed() -> UInt64 {
+        guard let cgroup else { return family().cpuTime + notes.orphans.userTime + notes.orphans.systemTime }
         // `try?`: what cannot be read now is read the next time
-        (try? cgroup?.statistics().cpu?.usage) ?? 0
+        return (try? cgroup.statistics().cpu?.usage) ?? 0
     }
 
     // MARK: Ending
 
-    private func finish() throws -> (Verdict, ResourceUsage) {
+    private func finish() throws -> (LimitVerdict, ResourceUsage) {
         guard let process else { throw Failure("run command", "", "it was never started") }
         try dismissGuard()
         if reports != nil { notes.atEnd = try cgroup?.containerStatistics() }
@@ -219,17 +277,30 @@ public final class LimitedRun {
         // Its name is to be had until it is reaped.
         let name = memoryKills > 0 ? ProcessStatus(process.pid)?.command : nil
         var (status, usage) = try process.reapWithUsage()
+        // The namespace's init ends as a shell would.
+        if config.isolation.newPIDs, case .exited(let code) = status, (129...192).contains(code) {
+            status = .signaled(code - 128, coreDumped: false)
+        }
         process.pidfd.closeQuietly()
-        if !config.lingers { try cgroup?.kill() }
+        self.process = nil
+        if !config.lingers {
+            try cgroup?.kill()
+            if looksAtFamily { notes.orphans.add(try ProcessFamily.kill(but: [])) }
+        }
         try output?.drain()
+        if adopts { try reapOrphans() }
         if reports != nil {
-            try reapOrphans()
             usage.add(notes.orphans)
             notes.total = try cgroup?.containerStatistics()
         }
-        var verdict = Verdict(config: config, status: status, cut: cut ?? outputCut, memoryKills: memoryKills)
+        var verdict = LimitVerdict(config: config, status: status, cut: cut ?? outputCut, memoryKills: memoryKills)
         verdict.output = output?.passed
-        if let cgroup { try look(at: cgroup, &verdict, command: Verdict.Victim(pid: process.pid, name: name)) }
+        if cut == .memory {
+            verdict.victim = sampledVictim
+            verdict.memoryKills = 1
+            verdict.memoryPeak = notes.familyMemory
+        }
+        if let cgroup, cut != .memory { try look(at: cgroup, &verdict, command: LimitVerdict.Victim(pid: process.pid, name: name)) }
         return (verdict, usage)
     }
 
@@ -238,9 +309,9 @@ public final class LimitedRun {
     }
 
     /// The limit may have been reached by what was still in the pipes.
-    private var outputCut: Verdict.Cut? { output?.hasReachedLimit == true ? .output : nil }
+    private var outputCut: LimitVerdict.Cut? { output?.hasReachedLimit == true ? .output : nil }
 
-    private func look(at cgroup: any Cgroup, _ verdict: inout Verdict, command: Verdict.Victim) throws {
+    private func look(at cgroup: any Cgroup, _ verdict: inout LimitVerdict, command: LimitVerdict.Victim) throws {
         verdict.refusedForks = config.resources.pids == nil ? 0 : try cgroup.refusedForks()
         guard verdict.memoryKills > 0 else { return }
         verdict.memoryPeak = try cgroup.statistics().memory?.peak
@@ -254,14 +325,16 @@ public final class LimitedRun {
     // MARK: Reporting
 
     private func makeReport(
-        _ reports: LimitReports, _ verdict: Verdict, _ usage: ResourceUsage
+        _ reports: LimitReports, _ verdict: LimitVerdict, _ usage: ResourceUsage
     ) -> UsageReport {
         var report = notes.makeReport(config.command, version: reports.version)
         if let cgroup, let total = notes.total { report.fill(total, atEnd: notes.atEnd ?? total, of: cgroup) }
         report.fill(usage)
+        if notes.familyMemory > 0, report.memory.total.peak == nil { report.memory.total.peak = notes.familyMemory }
+        if notes.familyThreads > 0, report.processes.peak == nil { report.processes.peak = notes.familyThreads }
         report.samples = notes.sampler?.finish()
         verdict.fill(&report.outcome)
-        report.limits = ReportedLimits(config: config, records: limits, verdict: verdict, report: report).all()
+        report.limits = ReportedLimits(config: config, records: limits, held: held, verdict: verdict, report: report).all()
         return report
     }
 
@@ -277,7 +350,11 @@ public final class LimitedRun {
     }
 
     private func leaveCgroup() throws {
-        guard let cgroup else { return }
+        guard let cgroup else {
+            let left = config.lingers ? family().members.filter { !$0.isZombie }.map { "\($0.pid)" } : []
+            if !left.isEmpty { Report.line("processes go on: \(left.joined(separator: ", "))") }
+            return
+        }
         if config.lingers, try !cgroup.processes().isEmpty {
             Report.line("processes go on in '\(cgroup.path)': \(try cgroup.processes().count)")
         } else {
@@ -293,7 +370,7 @@ public final class LimitedRun {
     }
 
     /// A shell that runs a script goes on after Ctrl-C unless the program ended by that signal, too.
-    private func endLikeTheCommand(_ verdict: Verdict) {
+    private func endLikeTheCommand(_ verdict: LimitVerdict) {
         guard let terminalSignal, verdict.cut == nil, case .signaled(let number, _) = verdict.status,
             number == terminalSignal.rawValue
         else { return }

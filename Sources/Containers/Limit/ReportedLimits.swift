@@ -8,7 +8,9 @@ struct ReportedLimits {
     let config: LimitConfig
     /// What became of those that a cgroup holds.
     let records: [LimitRecord]
-    let verdict: Verdict
+    /// What holds those that no cgroup does.
+    let held: HeldOtherwise
+    let verdict: LimitVerdict
     let report: UsageReport
 
     /// In the order of the command's help.
@@ -44,7 +46,7 @@ struct ReportedLimits {
         if let pids = config.resources.pids {
             var limit = held("pids", "\(pids)", pids, .processes)
             limit.peak = report.processes.peak
-            limit.hit = verdict.refusedForks > 0
+            limit.hit = verdict.refusedForks > 0 || verdict.cut == .pids
             limits.append(limit)
         }
         if let files = config.openFiles { limits.append(limit("open-files", "\(files)", files, .files, .rlimit)) }
@@ -112,6 +114,10 @@ struct ReportedLimits {
         let matching = records.filter { LimitedRun.flag(of: $0.limit) == name }
         limit.enforced = !matching.isEmpty && matching.allSatisfy(\.enforced)
         if limit.enforced { limit.mechanism = matching.first.flatMap { UsageReport.Mechanism($0.mechanism) } }
+        if let substitute = held.substitutes.first(where: { $0.flag == name }) {
+            limit.mechanism = substitute.mechanism
+            limit.note = substitute.text
+        }
         return limit
     }
 }

@@ -2,19 +2,14 @@ import Cgroups
 import Linux
 import Reports
 
-/// Looks at a cgroup from time to time, for charts.
-///
-/// One look takes about 0.1 ms. It begins with 50 a second, for what is soon over; each time 600 have been taken it drops
-/// every second one and takes them half as often.
+/// Looks at a cgroup from time to time, for charts. One look takes about 0.1 ms: at first 50 of them are taken a second, and
+/// fewer the longer it takes.
 final class UsageSampler {
     private let cgroup: any Cgroup
     private let loop: EventLoop
     private let begin: UInt64
-    private var interval: UInt64 = 20_000_000
-    private var points: [UsageReport.Sample] = []
+    private var series = SampleSeries()
     private var timer: Int?
-
-    private static let mostPoints = 600
 
     /// - Parameter begin: When the command began, by the clock that only goes forward.
     init(_ cgroup: any Cgroup, loop: EventLoop, begin: UInt64) {
@@ -28,16 +23,13 @@ final class UsageSampler {
     func finish() -> UsageReport.Samples {
         if let timer { loop.cancel(timer) }
         take()
-        return UsageReport.Samples(interval: interval, points: points)
+        return series.samples
     }
 
     private func look() {
         take()
-        if points.count >= Self.mostPoints {
-            points = points.enumerated().filter { $0.offset.isMultiple(of: 2) }.map(\.element)
-            interval *= 2
-        }
-        timer = loop.after(nanoseconds: interval) { [unowned self] in look() }
+        let now = Clock.monotonic() - begin
+        timer = loop.after(nanoseconds: max(series.nextTime, now + 1_000_000) - now) { [unowned self] in look() }
     }
 
     private func take() {
@@ -50,6 +42,6 @@ final class UsageSampler {
         sample.read = statistics.io?.readBytes
         sample.written = statistics.io?.writeBytes
         sample.processes = statistics.pids?.current
-        points.append(sample)
+        series.add(sample)
     }
 }

@@ -2,6 +2,7 @@ import Containers
 import Flags
 import Glibc
 import Linux
+import Reports
 
 /// `apus limit`.
 enum LimitCommand {

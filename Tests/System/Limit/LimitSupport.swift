@@ -5,12 +5,12 @@ import Testing
 /// Calls of `apus limit`.
 extension Apus {
     /// `apus limit FLAGS -- COMMAND`.
-    func limit(_ flags: [String] = [], _ command: String...) throws -> Outcome {
+    func limit(_ flags: [String], _ command: [String]) throws -> Outcome {
         try self(["limit"] + flags + ["--"] + command)
     }
 
     /// `apus limit FLAGS -- sh -c SCRIPT`.
-    func limitedShell(_ flags: [String] = [], _ script: String) throws -> Outcome {
+    func limitedShell(_ flags: [String], _ script: String) throws -> Outcome {
         try self(["limit"] + flags + ["--", "/bin/sh", "-c", script])
     }
 
@@ -18,7 +18,7 @@ extension Apus {
     func expectNoLimitLeftovers(location: SourceLocation = #_sourceLocation) throws {
         let deadline = Deadline.after(30)
         repeat {
-            #expect(try limit([], "true") == .printed(""), sourceLocation: location)
+            #expect(try limit([], ["true"]) == .printed(""), sourceLocation: location)
         } while limitLeftovers() != [] && deadline.milliseconds > 0
         #expect(limitLeftovers() == [], sourceLocation: location)
     }

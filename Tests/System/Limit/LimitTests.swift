@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Linux
 import Testing
 
 /// A command under `apus limit` runs as it would without, and what cuts it is said and shows in the exit status.
@@ -32,13 +33,16 @@ import Testing
     func `the command's own exit code and signal are those of apus`(caller: Caller) throws {
         try withApus(caller) { apus in
             for code in [0, 1, 3, 124, 255] {
-                #expect(try apus.limitedShell("exit \(code)") == Outcome(status: Int32(code), output: "", errors: ""))
+                #expect(
+                    try apus.limitedShell([], "exit \(code)") == Outcome(status: Int32(code), output: "", errors: ""))
             }
-            #expect(try apus.limitedShell("kill -TERM $$") == Outcome(status: 128 + SIGTERM, output: "", errors: ""))
-            #expect(try apus.limitedShell("kill -KILL $$") == Outcome(status: 128 + SIGKILL, output: "", errors: ""))
-            expectRefusal(try apus.limit([], "/no/such"), 127, naming: "exec", "/no/such")
-            expectRefusal(try apus.limit([], "nosuchprogram"), 127, naming: "exec", "nosuchprogram", "$PATH")
-            expectRefusal(try apus.limit([], "/"), 126, naming: "exec", "is a directory")
+            #expect(
+                try apus.limitedShell([], "kill -TERM $$") == Outcome(status: 128 + SIGTERM, output: "", errors: ""))
+            #expect(
+                try apus.limitedShell([], "kill -KILL $$") == Outcome(status: 128 + SIGKILL, output: "", errors: ""))
+            expectRefusal(try apus.limit([], ["/no/such"]), 127, naming: "exec", "/no/such")
+            expectRefusal(try apus.limit([], ["nosuchprogram"]), 127, naming: "exec", "nosuchprogram", "$PATH")
+            expectRefusal(try apus.limit([], ["/"]), 126, naming: "exec", "is a directory")
         }
     }
 
@@ -116,7 +120,7 @@ import Testing
     func `the timeout ends the command with 124, also one that wants to go on`(caller: Caller) throws {
         try withApus(caller) { apus in
             let flags = ["--timeout", "100ms"]
-            let outcome = try apus.limit(flags, "sleep", "1000")
+            let outcome = try apus.limit(flags, ["sleep", "1000"])
             #expect(outcome.status == 124)
             #expect(outcome.isOneLineNaming("timeout of 0.1s hit"))
             let stubborn = try apus.limitedShell(
@@ -169,10 +173,10 @@ import Testing
     func `files grow no larger, and no more are opened, than their limits`(caller: Caller) throws {
         try withApus(caller) { apus in
             let outcome = try apus.limit(
-                ["--file-size", "100k"], "dd", "if=/dev/zero", "of=file", "bs=10k", "count=20", "status=none")
+                ["--file-size", "100k"], ["dd", "if=/dev/zero", "of=file", "bs=10k", "count=20", "status=none"])
             #expect(outcome.status == 128 + SIGXFSZ)
             #expect(outcome.isOneLineNaming("file size limit of 100 KiB hit"), "\(outcome)")
-            var status = stat()
+            var status = FileStatus()
             #expect(stat("\(apus.directory)/file", &status) == 0 && status.st_size == 100 << 10)
             #expect(try apus.limitedShell(["--open-files", "20"], "ulimit -n; ulimit -Hn").output == "20\n20\n")
         }
@@ -193,21 +197,24 @@ import Testing
     @Test(arguments: Caller.available)
     func `nice, ionice and CPUs are those that were asked for`(caller: Caller) throws {
         try withApus(caller) { apus in
-            #expect(try apus.limit(["--nice", "7"], "nice").output == "7\n")
-            #expect(try apus.limit(["--ionice", "idle"], "ionice").output == "idle\n")
-            #expect(try apus.limit(["--ionice", "best-effort:6"], "ionice").output == "best-effort: prio 6\n")
+            #expect(try apus.limit(["--nice", "7"], ["nice"]).output == "7\n")
+            #expect(try apus.limit(["--ionice", "idle"], ["ionice"]).output == "idle\n")
+            #expect(try apus.limit(["--ionice", "best-effort:6"], ["ionice"]).output == "best-effort: prio 6\n")
         }
     }
 
     @Test(Requirement.root)
     func `bytes written to a disk are limited`() throws {
         try withApus(.root) { apus in
-            var status = stat()
+            var status = FileStatus()
             try #require(stat(apus.directory, &status) == 0)
             let started = Date()
             let outcome = try apus.limit(
-                ["--io-write-bps", "2m"], "dd", "if=/dev/zero", "of=file", "bs=256k", "count=8", "oflag=direct",
-                "status=none")
+                ["--io-write-bps", "2m"],
+                [
+                    "dd", "if=/dev/zero", "of=file", "bs=256k", "count=8", "oflag=direct",
+                    "status=none",
+                ])
             #expect(outcome.status == 0, "\(outcome)")
             // 2 MiB at 2 MiB a second, of which the first part is let through at once.
             #expect(Date().timeIntervalSince(started) > 0.4)
@@ -242,7 +249,7 @@ import Testing
             let pid = try #require(pid_t(try String(contentsOfFile: "\(apus.directory)/pid", encoding: .utf8).trimmed))
             #expect(kill(pid, 0) == 0)
             // The next one leaves it alone, and removes the cgroup once it is empty.
-            #expect(try apus.limit([], "true").status == 0)
+            #expect(try apus.limit([], ["true"]).status == 0)
             #expect(kill(pid, 0) == 0)
             #expect(apus.limitLeftovers() != [])
             kill(pid, SIGKILL)
@@ -262,7 +269,7 @@ import Testing
                 try running.send(SIGKILL)
                 _ = try running.waitForEnd()
             }
-            _ = try apus.limit([], "true")
+            _ = try apus.limit([], ["true"])
             try MarkedProcesses.waitForEnd(mark)
             try apus.expectNoLimitLeftovers()
         }

@@ -3,10 +3,12 @@ import Glibc
 import Linux
 
 /// Why a command under `apus limit` ended, and what to say of it.
-struct Verdict {
+struct LimitVerdict {
     /// What Apus itself ended it for.
     enum Cut {
         case timeout, cpuTime, output
+        /// Where no cgroup holds them.
+        case memory, pids
     }
 
     /// A process that was killed for want of memory, as far as it is known.
@@ -36,6 +38,7 @@ struct Verdict {
         case .timeout: 124
         case .cpuTime: 128 + SIGXCPU
         case .output: 128 + SIGXFSZ
+        case .memory, .pids: 128 + SIGKILL
         case nil: status.code
         }
     }
@@ -53,7 +56,8 @@ struct Verdict {
         case .cpuTime: return "CPU time limit of \(Wording.seconds(config.cpuTime ?? 0)) hit: the command was ended"
         case .output:
             return "output limit of \(Wording.size(UInt64(config.outputSize ?? 0))) hit: the command was killed"
-        case nil: break
+        case .pids: return "limit of \(config.resources.pids ?? 0) processes hit: the command was killed"
+        case .memory, nil: break
         }
         if memoryKills > 0 { return memoryLine }
         if hitFileSize {
@@ -73,7 +77,7 @@ struct Verdict {
     }
 }
 
-extension Verdict.Victim {
+extension LimitVerdict.Victim {
     /// `pid 71 (cc1plus)`
     var text: String {
         let name = name.map { "(\($0))" }
