@@ -317,6 +317,32 @@ static const unsigned long APUS_TIOCGPTPEER = TIOCGPTPEER;
 static inline int apus_landlock_version(void) {
     return (int)syscall(__NR_landlock_create_ruleset, NULL, 0, 1);
 }
+// As linux/landlock.h of Linux 6.12 has them; older kernels take the beginning of the first.
+struct apus_landlock_ruleset {
+    unsigned long long files;
+    unsigned long long network;
+    unsigned long long scoped;
+};
+struct apus_landlock_path {
+    unsigned long long allowed;
+    int parent;
+} __attribute__((packed));
+#ifndef __NR_landlock_add_rule
+#define __NR_landlock_add_rule 445
+#endif
+#ifndef __NR_landlock_restrict_self
+#define __NR_landlock_restrict_self 446
+#endif
+static inline int apus_landlock_create(const struct apus_landlock_ruleset *ruleset, size_t size) {
+    return (int)syscall(__NR_landlock_create_ruleset, ruleset, size, 0);
+}
+// LANDLOCK_RULE_PATH_BENEATH
+static inline int apus_landlock_add_path(int ruleset, const struct apus_landlock_path *rule) {
+    return (int)syscall(__NR_landlock_add_rule, ruleset, 1, rule, 0);
+}
+static inline int apus_landlock_restrict(int ruleset) {
+    return (int)syscall(__NR_landlock_restrict_self, ruleset, 0);
+}
 
 // ---- seccomp ----
 

@@ -10,9 +10,23 @@ extension ContainerStore {
     /// - Parameters:
     ///   - cidfile: A file, not there yet, for the container's ID.
     ///   - sharesStreams: Whether the container may have this process' own streams, so that nothing is copied or logged.
+    ///   - reports: Where it is told what the container has used; `nil` for nowhere.
     /// - Returns: The container's exit code.
     public func runInForeground(
-        _ config: ContainerConfig, cidfile: String?, sharesStreams: Bool
+        _ config: ContainerConfig, cidfile: String?, sharesStreams: Bool, reports: LimitReports? = nil
+    ) throws -> Int32 {
+        guard let reports else { return try runInForeground(config, cidfile, sharesStreams, nil) }
+        let notes = LimitNotes()
+        do {
+            return try runInForeground(config, cidfile, sharesStreams, reports)
+        } catch {
+            try reports.write(failure: error, of: config.arguments, notes)
+            throw error
+        }
+    }
+
+    private func runInForeground(
+        _ config: ContainerConfig, _ cidfile: String?, _ sharesStreams: Bool, _ reports: LimitReports?
     ) throws -> Int32 {
         // The longest part of a start begins first.
         let network = config.network == .none && config.hasHostUsers ? NetworkPreparation.start() : nil
@@ -25,6 +39,7 @@ extension ContainerStore {
         }
         let supervisor = try supervise(new, attachment: sharesStreams ? .inherited : .relayed)
         supervisor.network = consume network
+        supervisor.reports = reports
         return try supervisor.run(removeIfNotStarted: true)
     }
 }

@@ -48,8 +48,20 @@ public enum LimitCommandLine {
         if !config.isolation.writable.isEmpty, !config.isolation.readOnly {
             throw Failure("limit", "--writable", "goes only with --read-only: everything else may be written to, too")
         }
+        try checkLandlock(config.isolation)
         if config.lingers, config.isolation.newPIDs {
             throw Failure("limit", "--linger", "does not go with --new-pids, where all processes end with the command")
+        }
+    }
+
+    private static func checkLandlock(_ isolation: LimitConfig.Isolation) throws(Failure) {
+        guard isolation.usesLandlock else { return }
+        for (isWanted, flag) in [(isolation.privateTemporary, "--private-tmp"), (isolation.newPIDs, "--new-pids")]
+        where isWanted {
+            throw Failure("limit", flag, "needs namespaces, and does not go with --sandbox landlock")
+        }
+        if !isolation.readOnly, !isolation.noNetwork, isolation.hidden.isEmpty {
+            throw Failure("limit", "--sandbox landlock", "confines nothing without --read-only, --hide or --no-network")
         }
     }
 
@@ -71,6 +83,13 @@ public enum LimitCommandLine {
                 .list("hide", nil, "PATH", "Shows an empty directory, or an empty file, in its place") {
                     request, text throws(Failure) in
                     request.config.isolation.hidden.append(try path(text))
+                },
+                .value("sandbox", nil, "HOW", "namespaces (default), or landlock where user namespaces are forbidden") {
+                    request, text throws(Failure) in
+                    guard ["namespaces", "landlock"].contains(text) else {
+                        throw Values.failure(text, "unknown way", remedy: "give namespaces or landlock")
+                    }
+                    request.config.isolation.usesLandlock = text == "landlock"
                 },
                 .toggle("new-pids", nil, "Sees no processes but its own") { $0.config.isolation.newPIDs = $1 },
             ])

@@ -16,6 +16,8 @@ public struct InPlace: Sendable {
     public var ignoredSignals: [Signal]
     /// Whether all mounts are made read-only before those of the Spec are made, which thus can be written to.
     public var isReadOnly = false
+    /// What confines it where there are no namespaces.
+    public var confinement: LandlockConfinement?
 
     public init(signalMask: SignalSet, ignoredSignals: [Signal] = []) {
         self.signalMask = signalMask
@@ -85,6 +87,7 @@ extension CommandStart {
         if process.noNewPrivileges ?? false {
             try step("set", "no_new_privs") { () throws(SystemCallError) in try CurrentProcess.setNoNewPrivileges() }
         }
+        try inPlace.confinement?.apply()
         try step("report", "readiness") { () throws(SystemCallError) in try channel.send(.executing) }
         if usesInit { try ReapingInit.becomeInit(closing: channel.socket, sharingTerminal: true) }
         try loadFilter()

@@ -39,6 +39,8 @@ public struct LimitConfig: Sendable, Equatable {
         /// Absolute.
         public var hidden: [String] = []
         public var newPIDs = false
+        /// Whether Landlock and a filter do it rather than namespaces.
+        public var usesLandlock = false
 
         public init() {}
 

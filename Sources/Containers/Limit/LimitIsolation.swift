@@ -1,10 +1,16 @@
 import Glibc
 import Linux
 import OCI
+import Sandbox
 
 /// Isolation piece by piece: each flag's namespace and mounts.
 extension LimitConfig.Isolation {
     func apply(to spec: inout Spec) throws(Failure) {
+        if usesLandlock {
+            try LandlockConfinement.require()
+            spec.process?.noNewPrivileges = true
+            return
+        }
         var namespaces: [Spec.Namespace] = []
         let isPrivileged = try Self.mayMakeNamespaces()
         // It maps the caller to itself: nobody else exists in there, and setuid files give nobody's rights.
@@ -20,6 +26,12 @@ extension LimitConfig.Isolation {
         spec.mounts = mounts()
         spec.linux?.maskedPaths = hidden
         if geteuid() == 0 { spec.process?.capabilities = try Self.capabilitiesThatUndoNothing() }
+    }
+
+    /// `nil` with namespaces.
+    var confinement: LandlockConfinement? {
+        usesLandlock
+            ? LandlockConfinement(readOnlyBut: readOnly ? writable : nil, hidden: hidden, noNetwork: noNetwork) : nil
     }
 
     private func mounts() -> [Spec.Mount] {

@@ -62,6 +62,28 @@ struct LimitNotes {
     }
 }
 
+extension UsageReport {
+    /// Takes over all that was noted.
+    mutating func fill(usage: ResourceUsage, _ notes: LimitNotes, of cgroup: (any Cgroup)?) {
+        if let cgroup, let total = notes.total { fill(total, atEnd: notes.atEnd ?? total, of: cgroup) }
+        fill(usage)
+        if notes.familyMemory > 0, memory.total.peak == nil { memory.total.peak = notes.familyMemory }
+        if notes.familyThreads > 0, processes.peak == nil { processes.peak = notes.familyThreads }
+        samples = notes.sampler?.finish()
+    }
+}
+
+extension LimitReports {
+    /// What kept a command from running is a report, too.
+    func write(failure error: any Error, of command: [String], _ notes: LimitNotes) throws(Failure) {
+        var report = notes.makeReport(command, version: version)
+        report.outcome.status = (error as? Failure)?.exitCode ?? 125
+        report.outcome.reason = report.outcome.status == 125 ? .setup : .exec
+        report.outcome.message = "\(error)"
+        try write(report)
+    }
+}
+
 extension LimitVerdict {
     var reason: UsageReport.Reason {
         switch cut {

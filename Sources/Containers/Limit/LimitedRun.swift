@@ -55,7 +55,7 @@ public final class LimitedRun {
             try loop.run()
         } catch {
             abandon()
-            try reportFailure(error)
+            try reports?.write(failure: error, of: config.command, notes)
             throw error
         }
         let (verdict, usage) = try finish()
@@ -108,7 +108,14 @@ public final class LimitedRun {
                 owned: output != nil),
             cgroup: placement)
         var inPlace = InPlace(signalMask: previousMask, ignoredSignals: ignored)
-        inPlace.isReadOnly = config.isolation.readOnly
+        if let confinement = config.isolation.confinement {
+            let gaps = confinement.gaps
+            if !gaps.isEmpty { Report.line("--sandbox landlock does not hold: \(gaps.joined(separator: "; "))") }
+            inPlace.confinement = confinement
+            sandbox.seccomp = try confinement.filter()
+        } else {
+            inPlace.isReadOnly = config.isolation.readOnly
+        }
         sandbox.inPlace = inPlace
         sandbox.usesInit = config.isolation.newPIDs
         let launch = try sandbox.launch()
@@ -227,9 +234,9 @@ public final class LimitedRun {
 
     private func family() -> ProcessFamily { ProcessFamily.look(but: lifeGuard.map { [$0.pid] } ?? []) }
 
-    /// Looks at memory and number of all processes, as often as costs less than half a percent of a processor.
+    /// Looks at memory and number of all processes, as often as takes two percent of a processor at most.
     private func sampleFamily() {
-        let begin = Clock.monotonic()
+        let begin = Clock.thread()
         let family = family()
         notes.familyMemory = max(notes.familyMemory, family.memory)
         notes.familyThreads = max(notes.familyThreads, family.threads)
@@ -239,8 +246,8 @@ public final class LimitedRun {
         } else if held.holds("pids"), let limit = config.resources.pids, family.threads > UInt64(limit) {
             try? end(.pids, SIGKILL, 0)  // `try?`: as above
         } else {
-            let cost = Clock.monotonic() - begin
-            loop.after(nanoseconds: max(cost * 250, 20_000_000)) { [unowned self] in sampleFamily() }
+            let cost = Clock.thread() - begin
+            loop.after(nanoseconds: max(cost * 50, 20_000_000)) { [unowned self] in sampleFamily() }
         }
     }
 
@@ -300,7 +307,9 @@ public final class LimitedRun {
             verdict.memoryKills = 1
             verdict.memoryPeak = notes.familyMemory
         }
-        if let cgroup, cut != .memory { try look(at: cgroup, &verdict, command: LimitVerdict.Victim(pid: process.pid, name: name)) }
+        if let cgroup, cut != .memory {
+            try look(at: cgroup, &verdict, command: LimitVerdict.Victim(pid: process.pid, name: name))
+        }
         return (verdict, usage)
     }
 
@@ -328,25 +337,11 @@ public final class LimitedRun {
         _ reports: LimitReports, _ verdict: LimitVerdict, _ usage: ResourceUsage
     ) -> UsageReport {
         var report = notes.makeReport(config.command, version: reports.version)
-        if let cgroup, let total = notes.total { report.fill(total, atEnd: notes.atEnd ?? total, of: cgroup) }
-        report.fill(usage)
-        if notes.familyMemory > 0, report.memory.total.peak == nil { report.memory.total.peak = notes.familyMemory }
-        if notes.familyThreads > 0, report.processes.peak == nil { report.processes.peak = notes.familyThreads }
-        report.samples = notes.sampler?.finish()
+        report.fill(usage: usage, notes, of: cgroup)
         verdict.fill(&report.outcome)
-        report.limits = ReportedLimits(config: config, records: limits, held: held, verdict: verdict, report: report).all()
+        report.limits = ReportedLimits(config: config, records: limits, held: held, verdict: verdict, report: report)
+            .all()
         return report
-    }
-
-    /// What kept the command from running is a report, too.
-    private func reportFailure(_ error: any Error) throws {
-        guard let reports else { return }
-        var report = notes.makeReport(config.command, version: reports.version)
-        let failure = error as? Failure
-        report.outcome.status = failure?.exitCode ?? 125
-        report.outcome.reason = report.outcome.status == 125 ? .setup : .exec
-        report.outcome.message = "\(error)"
-        try reports.write(report)
     }
 
     private func leaveCgroup() throws {

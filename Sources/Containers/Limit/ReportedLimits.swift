@@ -109,7 +109,8 @@ struct ReportedLimits {
     }
 
     /// One that a cgroup holds, if anything does.
-    private func held(_ name: String, _ asked: String, _ value: Int64?, _ unit: UsageReport.Unit?) -> UsageReport.Limit {
+    private func held(_ name: String, _ asked: String, _ value: Int64?, _ unit: UsageReport.Unit?) -> UsageReport.Limit
+    {
         var limit = UsageReport.Limit(name: name, asked: asked, value: value, unit: unit)
         let matching = records.filter { LimitedRun.flag(of: $0.limit) == name }
         limit.enforced = !matching.isEmpty && matching.allSatisfy(\.enforced)

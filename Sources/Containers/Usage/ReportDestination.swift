@@ -34,7 +34,8 @@ public struct ReportDestination: Sendable {
     public static func format(of path: String) throws(Failure) -> Format {
         if path.hasSuffix(".json") { return .json }
         if path.hasSuffix(".html") { return .html }
-        throw Failure("--report", "'\(path)'", "unknown kind of file", remedy: "give a name that ends in .json or .html")
+        throw Failure(
+            "--report", "'\(path)'", "unknown kind of file", remedy: "give a name that ends in .json or .html")
     }
 
     /// Writes the report in the place of what was there, and closes the file.

@@ -18,11 +18,14 @@ enum LimitCommand {
         var ignored = Program.ignoresPipe ? [Signal.pipe] : []
         // Whose children vanish by themselves cannot wait for them.
         if unsafeBitCast(signal(SIGCHLD, SIG_DFL), to: Int.self) == 1 { ignored.append(.child) }
-        var reports: LimitReports?
-        if !request.reports.isEmpty {
-            let destinations = try request.reports.map { try ReportDestination($0) }
-            reports = LimitReports(destinations, version: Program.version) { report, _ in report.text }
+        return try LimitedRun(request.config, ignored: ignored, reports: reports(to: request.reports)).run()
+    }
+
+    /// The files of `--report`, opened; `nil` for none.
+    static func reports(to paths: [String]) throws -> LimitReports? {
+        if paths.isEmpty { return nil }
+        return LimitReports(try paths.map { try ReportDestination($0) }, version: Program.version) { report, _ in
+            report.text
         }
-        return try LimitedRun(request.config, ignored: ignored, reports: reports).run()
     }
 }

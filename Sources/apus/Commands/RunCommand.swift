@@ -29,6 +29,8 @@ enum RunCommand {
         if request.config.tty || !request.signalProxy { return try AttachedRun.run(request) }
         let config = request.config
         let sharesStreams = config.log.driver == .passthrough || (config.removeAtEnd && !config.log.isExplicit)
-        return try store.runInForeground(config, cidfile: request.cidfile, sharesStreams: sharesStreams)
+        return try store.runInForeground(
+            config, cidfile: request.cidfile, sharesStreams: sharesStreams,
+            reports: LimitCommand.reports(to: request.reports))
     }
 }

@@ -2,6 +2,9 @@ import FoundationEssentials
 import Glibc
 import Testing
 
+/// One after another: they look for what is left of any limited command.
+@Suite(.serialized) enum LimitSuites {}
+
 /// Calls of `apus limit`.
 extension Apus {
     /// `apus limit FLAGS -- COMMAND`.
