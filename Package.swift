@@ -41,7 +41,7 @@ let package = Package(
         .target(name: "Archives", dependencies: ["Linux", "CArchive", system], swiftSettings: strict),
         .target(
             name: "Containers",
-            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "CLinux", system],
+            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Reports", "CLinux", system],
             swiftSettings: strict),
         .target(
             name: "Images", dependencies: ["Linux", "OCI", "Archives", "CLinux", "CArchive", crypto, system],

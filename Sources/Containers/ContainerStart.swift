@@ -12,6 +12,8 @@ struct ContainerStart {
     let config: ContainerConfig
     /// Whether everything is done but to run the command.
     var rehearses = false
+    /// Whether all that a report tells is counted from the start.
+    var counts = false
 
     /// The container's `alive` lock.
     private let alive: FileDescriptor?
@@ -63,8 +65,7 @@ struct ContainerStart {
         try container.fillVolumes(config)
         let (cgroup, limits) = try Cgroups.create(
             id: container.id, resources: spec.linux?.resources,
-            policy: config.limits, parent: config.cgroupParent
-        )
+            policy: config.limits, parent: config.cgroupParent, counts: counts)
         let receiver: FileDescriptor? =
             switch network {
             case .some(let preparation): preparation.receiver
