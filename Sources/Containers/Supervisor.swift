@@ -132,6 +132,7 @@ public final class Supervisor {
         if attachment.isForeground && config.removeAtEnd {
             // Whatever ends within its first moments needs no record, as it leaves nothing behind.
             loop.after(nanoseconds: 5_000_000) { [unowned self] in try recordRunning(start, at: started) }
+            container.removeVolatileMark()
         } else {
             try recordRunning(start, at: started)
         }

@@ -32,6 +32,7 @@ struct Root: ParsableCommand {
                 name: "Images",
                 subcommands: [
                     PullImage.self, PushImage.self, ListImages.self, RemoveImages.self, TagImage.self, ShowHistory.self,
+                    ShowReferrers.self,
                     InspectImages.self,
                     PruneImages.self, SaveImages.self, LoadImages.self, ImportImage.self, ExportContainer.self,
                     CommitContainer.self, SearchImages.self, LogIn.self, LogOut.self,

@@ -31,7 +31,7 @@ public struct ContainerCopy: Sendable {
                 let source = CopySource(path: path, inContainer: true, followsLink: followsLink)
                 let output = FileDescriptor(rawValue: STDOUT_FILENO)
                 let reader = try visit.start { () throws(Failure) in try source.write(to: output) }
-                try finishOutput(reader)
+                try reader.finishOutput()
             }
             return 0
         case (.stream, .container(let name, let path)):
@@ -109,14 +109,6 @@ public struct ContainerCopy: Sendable {
         return size
     }
 
-    private func finishOutput(_ reader: Errand) throws(Failure) {
-        do throws(Failure) {
-            try reader.finish()
-        } catch  where error.isBrokenPipe {
-            raise(SIGPIPE)  // whoever reads the stream has enough: this process ends as its child did
-        }
-    }
-
     private func finish(_ reader: Errand, mayBeBroken: Bool) throws(Failure) {
         do throws(Failure) {
             try reader.finish()
@@ -176,9 +168,4 @@ public struct ContainerCopy: Sendable {
         return try body(
             .stopped(root: try container.prepareRoot(config, spec), mountPoint: container.mountPoint, spec: spec))
     }
-}
-
-extension Failure {
-    /// Whether a child process ended because nobody read on: then that one's failure is the one to report.
-    fileprivate var isBrokenPipe: Bool { reason == "was killed by signal \(SIGPIPE)" }
 }

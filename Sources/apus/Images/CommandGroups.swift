@@ -9,7 +9,7 @@ enum CommandGroups {
             [
                 ("history", "history"), ("import", "import"), ("inspect", "image inspect"), ("load", "load"),
                 ("ls", "images"), ("list", "images"), ("prune", "image prune"), ("pull", "pull"), ("push", "push"),
-                ("rm", "rmi"), ("remove", "rmi"), ("save", "save"), ("tag", "tag"),
+                ("referrers", "image referrers"), ("rm", "rmi"), ("remove", "rmi"), ("save", "save"), ("tag", "tag"),
             ]
         ),
         ("system", [("df", "system df"), ("info", "info"), ("prune", "system prune")]),

@@ -12,7 +12,7 @@ struct PruneImages: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Remove also those with a name") var all = false
     @Flag(name: .shortAndLong, help: "Do not ask first") var force = false
     @Option(
-        name: .shortAndLong, parsing: .singleValue,
+        parsing: .singleValue,
         help: "Remove only those made before a time or with a label (until=24h, label=NAME)")
     var filter: [String] = []
 
@@ -36,7 +36,7 @@ struct PruneSystem: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Remove also images with a name") var all = false
     @Flag(name: .shortAndLong, help: "Do not ask first") var force = false
     @Option(
-        name: .shortAndLong, parsing: .singleValue,
+        parsing: .singleValue,
         help: "Remove only what was made before a time or has a label (until=24h, label=NAME)")
     var filter: [String] = []
 
