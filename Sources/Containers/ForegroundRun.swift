@@ -15,6 +15,7 @@ extension ContainerStore {
     public func runInForeground(
         _ config: ContainerConfig, cidfile: String?, sharesStreams: Bool, marks: LineMarks = LineMarks()
     ) throws -> Int32 {
+        let caches = try HeldCaches(config, in: self)
         // The longest part of a start begins first.
         let network = config.network == .none && config.hasHostUsers ? NetworkPreparation.start() : nil
         let new = try make(config, isBrief: sharesStreams && config.leavesNothing)
@@ -27,6 +28,7 @@ extension ContainerStore {
         let supervisor = try supervise(new, attachment: sharesStreams ? .inherited : .relayed)
         supervisor.network = consume network
         supervisor.lineMarks = marks
+        supervisor.caches = caches
         return try supervisor.run(removeIfNotStarted: true)
     }
 }
@@ -34,7 +36,7 @@ extension ContainerStore {
 extension ContainerConfig {
     /// Whether a container that ends within its first moments leaves no records and no name to remember.
     fileprivate var leavesNothing: Bool {
-        guard removeAtEnd, name == nil, healthCheck == nil, userNamespace != .auto
+        guard removeAtEnd, name == nil, healthCheck == nil, userNamespace != .auto, job?.needsDirectory != true
         else { return false }
         return !mounts.contains { $0.kind == .volume }
     }

@@ -56,6 +56,11 @@ public final class Supervisor {
     /// Whether there is a record that other commands may have changed.
     private var isRecorded = false
 
+    /// The container's caches, held until it has ended.
+    var caches = HeldCaches.none
+    /// Its mount namespace, for what is copied out of it at its end.
+    var view: (mounts: FileDescriptor, spec: Spec)?
+
     /// What comes before each line that this process copies to its own streams.
     public var lineMarks = LineMarks()
 
@@ -99,6 +104,7 @@ public final class Supervisor {
                 hasRun = true
                 // Asked again after the wait, in which the user may have stopped it.
                 guard try shouldRestart(after: ending), try waitBeforeRestart(ending) else {
+                    let ending = finishJob(ending)
                     try finish(ending)
                     return ending.exitCode
                 }
@@ -113,12 +119,20 @@ public final class Supervisor {
 
     private func runOnce() throws -> ContainerState.Ending {
         reason = .own
-        let start = try ContainerStart(container, config, alive: alive).begin(
+        // Who finds this killed at any moment gives the files back that init gives away.
+        if config.job?.workspace != nil, !container.directory.has("config.json") { try container.save(config) }
+        var beginning = ContainerStart(container, config, alive: alive)
+        beginning.caches = caches
+        caches.sign(container, name: config.name)
+        let start = try beginning.begin(
             streams: streamPlan(), network: network.take())
         cgroup = start.cgroup
         initProcess = start.process
         defer { release(start) }
-        let streams = try makeStreams(start)
+        view?.mounts.closeQuietly()
+        view = start.view.map { ($0, start.spec) }
+        let mask = config.job?.masksSecrets ?? false ? SecretMask(start.secrets) : nil
+        let streams = try makeStreams(start, mask)
         self.streams = streams
         let started = Timestamp.now
         watchEnd(start.process)
@@ -132,7 +146,7 @@ public final class Supervisor {
         onStarted = {}
         watchTimeout()
         guardForeground(start.process)
-        let health = config.healthCheck.map { HealthMonitor(container, $0, loop: loop) }
+        let health = config.healthCheck.map { HealthMonitor(container, $0, mask: mask, loop: loop) }
         if !attachment.isForeground { loop.trimsMemory = true }
         try loop.run()
         try health?.stop()
@@ -382,7 +396,7 @@ extension Supervisor {
     }
 
     /// - Returns: `nil` where the container has this process' own streams.
-    private func makeStreams(_ start: ContainerStart.Started) throws -> SupervisedStreams? {
+    private func makeStreams(_ start: ContainerStart.Started, _ mask: SecretMask?) throws -> SupervisedStreams? {
         if start.streams.areInherited { return nil }
         if attachServer == nil {
             try serve(on: .attach)
@@ -392,7 +406,7 @@ extension Supervisor {
         }
         let streams = try SupervisedStreams(
             start.streams, log: makeLog(), server: attachServer, relays: relays,
-            mask: config.job?.masksSecrets ?? false ? SecretMask(start.secrets) : nil, marks: lineMarks, loop: loop)
+            mask: mask, marks: lineMarks, loop: loop)
         return streams
     }
 

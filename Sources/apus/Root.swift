@@ -39,7 +39,8 @@ struct Root: ParsableCommand {
             CommandGroup(
                 name: "This machine",
                 subcommands: [
-                    DoctorCommand.self, Info.self, DiskUsage.self, PruneSystem.self, Version.self,
+                    DoctorCommand.self, Info.self, DiskUsage.self, PruneSystem.self, ListCaches.self, RemoveCaches.self,
+                    PruneCaches.self, Version.self,
                 ]),
         ])
 

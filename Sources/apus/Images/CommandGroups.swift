@@ -12,6 +12,7 @@ enum CommandGroups {
                 ("rm", "rmi"), ("remove", "rmi"), ("save", "save"), ("tag", "tag"),
             ]
         ),
+        ("cache", [("ls", "cache ls"), ("list", "cache ls"), ("prune", "cache prune"), ("rm", "cache rm")]),
         ("system", [("df", "system df"), ("info", "info"), ("prune", "system prune")]),
     ]
 
