@@ -63,8 +63,13 @@
 
 // ---- processes and namespaces ----
 
+// Filters of container engines cannot look into the arguments of clone3 and say that there is none (ENOSYS); clone does
+// the same, but for a cgroup to start in and a time namespace.
 static inline long apus_clone3(struct clone_args *args) {
-    return syscall(__NR_clone3, args, sizeof(*args));
+    long result = syscall(__NR_clone3, args, sizeof(*args));
+    if (result >= 0 || errno != ENOSYS || args->stack || args->flags & (CLONE_INTO_CGROUP | 0x80 /* CLONE_NEWTIME */))
+        return result;
+    return syscall(__NR_clone, args->flags | args->exit_signal, 0, args->pidfd, 0, 0);
 }
 // As clone3, but the child starts in `body` on the stack that `args` names, which it must never leave: what
 // CLONE_VM needs, since a child that returned into its parent's frames would destroy them.

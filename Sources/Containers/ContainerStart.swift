@@ -14,6 +14,8 @@ struct ContainerStart {
     var rehearses = false
     /// Whether all that a report tells is counted from the start.
     var counts = false
+    /// The caches that it gets.
+    var caches = HeldCaches.none
 
     /// The container's `alive` lock.
     private let alive: FileDescriptor?
@@ -50,19 +52,24 @@ struct ContainerStart {
         let spec: Spec
         /// With their values, for whoever hides them in its output.
         let secrets: [SecretFile]
+        /// Its mount namespace, where its end needs that.
+        let view: FileDescriptor?
     }
 
     /// Starts the container's command.
     ///
     /// - Throws: What kept it from running; nothing is left then.
     func begin(streams plan: Streams, network: consuming NetworkPreparation? = nil) throws -> Started {
-        let spec = try container.makeSpec(config)
+        var spec = try container.makeSpec(config)
         let secrets = try config.loadSecrets()
         // A network namespace inside a new user namespace must be made from there.
         if network == nil, spec.makes(.network), !spec.has(.user) { network = NetworkPreparation.start() }
         try container.writeHostFiles(config, spec)
         try container.makeVolumes(config)
         try container.fillVolumes(config)
+        if !caches.caches.isEmpty {
+            spec.mounts = (spec.mounts ?? []) + (try container.cacheMounts(caches, config, spec))
+        }
         let (cgroup, limits) = try Cgroups.create(
             id: container.id, resources: spec.linux?.resources,
             policy: config.limits, parent: config.cgroupParent, counts: counts)
@@ -98,20 +105,23 @@ struct ContainerStart {
         if let filter = sandbox.seccomp, filter.flags.contains(.newListener) {
             sandbox.seccompListener = try container.seccompListener(config, spec, .creating)
         }
+        sandbox.hostnameIsUsual = config.hostname == nil && !config.isReproducible
         sandbox.secrets = secrets
+        sandbox.keepsView = config.job?.artifacts.isEmpty == false
+        sandbox.workspace = config.job?.workspace?.destination
         sandbox.supervisorLock = alive
         sandbox.network = network
-        let (launch, console) = try launch(&sandbox)
+        let (launch, console, view) = try launch(&sandbox)
         streams.ends.terminal = console
         return Started(
             process: launch.process, cgroup: cgroup, limits: limits, streams: streams.ends,
-            spec: sandbox.spec, secrets: secrets)
+            spec: sandbox.spec, secrets: secrets, view: view)
     }
 
     /// Launches, and steps down where this machine hides parts of /proc, so that no new one may be mounted.
     ///
     /// - Note: mount_namespaces(7): a user namespace may mount procfs only where the one above it shows all of one.
-    private func launch(_ sandbox: inout Sandbox) throws(Failure) -> (Launch, FileDescriptor?) {
+    private func launch(_ sandbox: inout Sandbox) throws(Failure) -> Launched {
         do throws(Failure) {
             return try launchOnce(sandbox)
         } catch  where error.isRefusedProcfs && sandbox.spec.hasOwnPIDNamespace {
@@ -122,9 +132,13 @@ struct ContainerStart {
         }
     }
 
-    private func launchOnce(_ sandbox: Sandbox) throws(Failure) -> (Launch, FileDescriptor?) {
+    private typealias Launched = (Launch, console: FileDescriptor?, view: FileDescriptor?)
+
+    private func launchOnce(_ sandbox: Sandbox) throws(Failure) -> Launched {
         let launch = try sandbox.launch()
-        return (launch, try launch.waitUntilRunning { Report.line($0) })
+        var view: FileDescriptor?
+        let console = try launch.waitUntilRunning(onNote: { Report.line($0) }, onView: { view = $0 })
+        return (launch, console, view)
     }
 
     private func place(in cgroup: (any Cgroup)?) throws -> CgroupPlacement {

@@ -31,6 +31,7 @@ extension ContainerStore {
         _ config: ContainerConfig, _ cidfile: String?, _ sharesStreams: Bool, _ marks: LineMarks,
         _ reports: LimitReports?
     ) throws -> Int32 {
+        let caches = try HeldCaches(config, in: self)
         // The longest part of a start begins first.
         let network = config.network == .none && config.hasHostUsers ? NetworkPreparation.start() : nil
         let new = try make(config, isBrief: sharesStreams && config.leavesNothing)
@@ -44,6 +45,7 @@ extension ContainerStore {
         supervisor.network = consume network
         supervisor.lineMarks = marks
         supervisor.reports = reports
+        supervisor.caches = caches
         return try supervisor.run(removeIfNotStarted: true)
     }
 }
@@ -51,7 +53,7 @@ extension ContainerStore {
 extension ContainerConfig {
     /// Whether a container that ends within its first moments leaves no records and no name to remember.
     fileprivate var leavesNothing: Bool {
-        guard removeAtEnd, name == nil, case .none = healthCheck, userNamespace != .auto
+        guard removeAtEnd, name == nil, case .none = healthCheck, userNamespace != .auto, job?.needsDirectory != true
         else { return false }
         return !mounts.contains { $0.kind == .volume }
     }

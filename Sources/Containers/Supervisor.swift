@@ -61,6 +61,11 @@ public final class Supervisor {
     /// Whether there is a record that other commands may have changed.
     private var isRecorded = false
 
+    /// The container's caches, held until it has ended.
+    var caches = HeldCaches.none
+    /// Its mount namespace, for what is copied out of it at its end.
+    var view: (mounts: FileDescriptor, spec: Spec)?
+
     /// What comes before each line that this process copies to its own streams.
     public var lineMarks = LineMarks()
 
@@ -104,6 +109,7 @@ public final class Supervisor {
                 hasRun = true
                 // Asked again after the wait, in which the user may have stopped it.
                 guard try shouldRestart(after: ending), try waitBeforeRestart(ending) else {
+                    let ending = finishJob(ending)
                     try finish(ending)
                     return ending.exitCode
                 }
@@ -118,14 +124,21 @@ public final class Supervisor {
 
     private func runOnce() throws -> ContainerState.Ending {
         reason = .own
+        // Who finds this killed at any moment gives the files back that init gives away.
+        if config.job?.workspace != nil, !container.directory.has("config.json") { try container.save(config) }
         var starting = ContainerStart(container, config, alive: alive)
+        starting.caches = caches
+        caches.sign(container, name: config.name)
         starting.counts = reports != nil
         if reports != nil { notes = LimitNotes() }
         let start = try starting.begin(streams: streamPlan(), network: network.take())
         cgroup = start.cgroup
         initProcess = start.process
         defer { release(start) }
-        let streams = try makeStreams(start)
+        view?.mounts.closeQuietly()
+        view = start.view.map { ($0, start.spec) }
+        let mask = config.job?.masksSecrets ?? false ? SecretMask(start.secrets) : nil
+        let streams = try makeStreams(start, mask)
         self.streams = streams
         let started = Timestamp.now
         watchEnd(start.process)
@@ -143,7 +156,7 @@ public final class Supervisor {
             notes.sampler = UsageSampler(cgroup, loop: loop, begin: notes.begin)
         }
         guardForeground(start.process)
-        let health = config.healthCheck.map { HealthMonitor(container, $0, loop: loop) }
+        let health = config.healthCheck.map { HealthMonitor(container, $0, mask: mask, loop: loop) }
         if !attachment.isForeground { loop.trimsMemory = true }
         try loop.run()
         try health?.stop()
@@ -419,7 +432,7 @@ extension Supervisor {
     }
 
     /// - Returns: `nil` where the container has this process' own streams.
-    private func makeStreams(_ start: ContainerStart.Started) throws -> SupervisedStreams? {
+    private func makeStreams(_ start: ContainerStart.Started, _ mask: SecretMask?) throws -> SupervisedStreams? {
         if start.streams.areInherited { return nil }
         if attachServer == nil {
             try serve(on: .attach)
@@ -429,7 +442,7 @@ extension Supervisor {
         }
         let streams = try SupervisedStreams(
             start.streams, log: makeLog(), server: attachServer, relays: relays,
-            mask: config.job?.masksSecrets ?? false ? SecretMask(start.secrets) : nil, marks: lineMarks, loop: loop)
+            mask: mask, marks: lineMarks, loop: loop)
         return streams
     }
 

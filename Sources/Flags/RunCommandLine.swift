@@ -21,6 +21,7 @@ public enum RunCommandLine {
         try setRoot(positionals, &flags, verb)
         try setAssignments(&flags)
         try setHealthCheck(&flags, verb)
+        setWorkspace(&flags)
         try check(flags.request, verb)
         return flags.request
     }
@@ -134,6 +135,13 @@ public enum RunCommandLine {
         } catch {
             throw error.naming(flag)
         }
+    }
+
+    private static func setWorkspace(_ flags: inout RunFlags) {
+        guard let workspace = flags.config.job?.workspace else { return }
+        flags.config.mounts.append(
+            MountRequest(kind: .bind, source: workspace.source, destination: workspace.destination))
+        if flags.config.workingDirectory == nil { flags.config.workingDirectory = workspace.destination }
     }
 
     private static func setHealthCheck(_ flags: inout RunFlags, _ verb: Verb) throws(Failure) {

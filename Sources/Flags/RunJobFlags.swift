@@ -20,8 +20,45 @@ extension RunCommandLine {
                 flags.config.setJob { $0.masksSecrets = isOn }
             },
         ]
+        flags += files
         if verb == .run { flags += foreground }
         return FlagGroup("Jobs", flags)
+    }
+
+    private static var files: [Flag<RunFlags>] {
+        [
+            .value(
+                "workspace", nil, "DIR[:PATH]",
+                "Work in a directory of the host (default place /workspace), whose files are its owner's again afterwards"
+            ) { flags, text throws(Failure) in
+                let workspace = try JobSyntax.workspace(text, flags.surroundings)
+                flags.config.setJob { $0.workspace = workspace }
+            },
+            .list(
+                "cache", nil, "NAME:DIR[:MODE]",
+                "Mount a cache that jobs share: locked (default: one at a time), shared, or copy-on-write (cow)"
+            ) { flags, text throws(Failure) in
+                let cache = try JobSyntax.cache(text)
+                flags.config.setJob { $0.caches.append(cache) }
+            },
+            .value("cache-wait", nil, "DURATION", "How long to wait for a cache in use (default: without end)") {
+                flags, text throws(Failure) in
+                let time = try Values.duration(text)
+                flags.config.setJob { $0.cacheWait = time }
+            },
+            .list(
+                "artifact", nil, "GLOB:DIR",
+                "Copy files out when it has ended, however it did; ** stands for any directories"
+            ) { flags, text throws(Failure) in
+                let artifact = try JobSyntax.artifact(text, flags.surroundings)
+                flags.config.setJob { $0.artifacts.append(artifact) }
+            },
+            .value("artifact-limit", nil, "SIZE", "The most bytes of each of them (default 1g)") {
+                flags, text throws(Failure) in
+                let size = try Values.positiveSize(text)
+                flags.config.setJob { $0.artifactLimit = size }
+            },
+        ]
     }
 
     private static var foreground: [Flag<RunFlags>] {
@@ -56,6 +93,27 @@ extension RunCommandLine {
         guard let job = request.config.job else { return }
         if job.isReproducible { try checkReproducible(request.config, verb) }
         try checkSecrets(job, request.config, verb)
+        if job.cacheWait != nil, job.caches.isEmpty {
+            throw conflict(verb, "--cache-wait", "there is no --cache to wait for")
+        }
+        if job.artifactLimit != nil, job.artifacts.isEmpty {
+            throw conflict(verb, "--artifact-limit", "there is no --artifact")
+        }
+        try checkCaches(job.caches, request.config)
+    }
+
+    private static func checkCaches(_ caches: [CacheRequest], _ config: ContainerConfig) throws(Failure) {
+        for (index, cache) in caches.enumerated() {
+            let before = caches[..<index]
+            if before.contains(where: { $0.name == cache.name }) {
+                throw Failure("--cache", "'\(cache.name)'", "one cache in two places")
+            }
+            let others = before.map(\.destination) + config.mounts.map(\.destination)
+            // Caches are mounted last.
+            if others.contains(where: { $0 == cache.destination || $0.hasPrefix("\(cache.destination)/") }) {
+                throw Failure("--cache", "'\(cache.destination)'", "would hide what another mount shows")
+            }
+        }
     }
 
     private static func checkLineMarks(_ request: RunRequest, _ verb: Verb) throws(Failure) {

@@ -59,6 +59,7 @@ struct InitProcess {
         }
         try mount(sources, in: mounts)
         let secrets = sandbox.secrets.isEmpty ? nil : try SecretMounts(sandbox.secrets, in: mounts)
+        if sandbox.keepsView { try sendView() }
         try nameHost()
         try writeSysctls(root)
         try bringUpLoopback()
@@ -68,6 +69,7 @@ struct InitProcess {
         if let hooks = spec.hooks { try runHooks(hooks) }
         try enter(root)
         if let secrets { try secrets.fill(for: spec.process?.user ?? Spec.User(), groupNames: spec.groupNames) }
+        if let workspace = sandbox.workspace, !sandbox.rehearses { try giveWorkspace(workspace) }
         try makeWorkingDirectory()
         try CommandStart(
             process: spec.process ?? Spec.Process(cwd: "/"), seccomp: sandbox.seccomp, streams: sandbox.streams,
@@ -207,10 +209,35 @@ struct InitProcess {
         if let network { try joinNetwork(network) }
     }
 
+    private func sendView() throws(Failure) {
+        try step("open", "/proc/self/ns/mnt") { () throws(SystemCallError) in
+            let mounts = try FileDescriptor.workingDirectory.open("/proc/self/ns/mnt")
+            defer { mounts.closeQuietly() }
+            try channel.send(.view(mounts))
+        }
+    }
+
+    /// Root may write to them whoever they belong to.
+    private func giveWorkspace(_ path: String) throws(Failure) {
+        let user = try Identity.resolve(spec.process?.user ?? Spec.User(), groupNames: [])
+        if user.uid == 0 { return }
+        try step("give workspace", path) { () throws(SystemCallError) in
+            let directory = try FileDescriptor.workingDirectory.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            defer { directory.closeQuietly() }
+            try Ownership.give(directory, to: (user.uid, user.gid))
+        }
+    }
+
     private func nameHost() throws(Failure) {
         if let name = spec.hostname {
             try step("set hostname", name) { () throws(SystemCallError) in
-                try check("sethostname", "'\(name)'") { apus_sethostname(name, name.utf8.count) }
+                do throws(SystemCallError) {
+                    try check("sethostname", "'\(name)'") { apus_sethostname(name, name.utf8.count) }
+                } catch {
+                    // Podman's filter, say, leaves it to those who have CAP_SYS_ADMIN outside.
+                    guard error.errno == .notPermitted, sandbox.hostnameIsUsual else { throw error }
+                    try channel.send(.note("setting a host name is refused here: the container has this machine's"))
+                }
             }
         }
         if let name = spec.domainname {

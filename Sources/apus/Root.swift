@@ -43,8 +43,8 @@ struct Root: ParsableCommand {
             CommandGroup(
                 name: "This machine",
                 subcommands: [
-                    LimitStub.self,
-                    DoctorCommand.self, Info.self, DiskUsage.self, PruneSystem.self, Version.self,
+                    LimitStub.self, DoctorCommand.self, Info.self, DiskUsage.self, PruneSystem.self, ListCaches.self,
+                    RemoveCaches.self, PruneCaches.self, Version.self,
                 ]),
         ])
 

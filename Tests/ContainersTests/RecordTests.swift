@@ -67,6 +67,18 @@ import Testing
         config.rlimits = [Spec.Rlimit(type: "RLIMIT_CORE", hard: .max, soft: 0)]
         config.sysctls = ["kernel.msgmax": "1"]
         config.oomScoreAdjustment = -1000
+        config.setJob { job in
+            job.isReproducible = true
+            job.secrets = [
+                SecretRequest(id: "s", source: .file(path: "/f"), target: "/t", uid: 1, gid: .max, mode: 0o440),
+                SecretRequest(id: "v", source: .variable(name: "V"), uid: 1, gid: 1),
+            ]
+            job.caches = [CacheRequest(name: "cc", destination: "/c", mode: .copyOnWrite)]
+            job.cacheWait = 0
+            job.artifacts = [ArtifactRequest(pattern: "/a/*", destination: "/d")]
+            job.artifactLimit = .max
+            job.workspace = WorkspaceRequest(source: "/w", destination: "/x")
+        }
     }
 
     private static func fillResources(_ resources: inout ResourceLimits) {

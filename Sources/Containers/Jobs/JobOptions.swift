@@ -8,13 +8,31 @@ public struct JobOptions: JSONMappable, Sendable, Equatable {
     public var secrets: [SecretRequest] = []
     /// Whether their values are hidden in logs and attached output.
     public var masksSecrets = false
+    /// Directories that jobs share by name.
+    public var caches: [CacheRequest] = []
+    /// How long to wait for them at most, in nanoseconds; without end if `nil`.
+    public var cacheWait: Int64?
+    /// What is copied out of it at its end.
+    public var artifacts: [ArtifactRequest] = []
+    /// The most bytes of each of them; 1 GiB if `nil`.
+    public var artifactLimit: Int64?
+    /// A directory of the caller's whose files are the caller's again afterwards.
+    public var workspace: WorkspaceRequest?
 
     public init() {}
+
+    /// Whether the container needs a directory of its own however shortly it lives.
+    var needsDirectory: Bool { workspace != nil || caches.contains { $0.mode == .copyOnWrite } }
 
     package mutating func map(_ fields: JSONFields) {
         fields.required("isReproducible", &isReproducible)
         fields.required("secrets", &secrets)
         fields.required("masksSecrets", &masksSecrets)
+        fields.required("caches", &caches)
+        fields.optional("cacheWait", &cacheWait)
+        fields.required("artifacts", &artifacts)
+        fields.optional("artifactLimit", &artifactLimit)
+        fields.optional("workspace", &workspace)
     }
 }
 
@@ -78,6 +96,85 @@ public struct SecretRequest: JSONMappable, Sendable, Equatable {
         fields.optional("gid", &gid)
         fields.required("mode", &mode)
         fields.check("mode", mode <= 0o777, expected: "permission bits up to 511")
+    }
+}
+
+/// A directory that jobs share by name.
+public struct CacheRequest: JSONMappable, Sendable, Equatable {
+    /// How several jobs use one cache.
+    public enum Mode: String, JSONValue, Sendable {
+        /// One job at a time.
+        case locked
+        /// All at once, in the same files.
+        case shared
+        /// Each on what the last successful one has left; one that succeeds leaves what it has.
+        case copyOnWrite = "copy-on-write"
+    }
+
+    public var name: String
+    /// Absolute in the container.
+    public var destination: String
+    public var mode: Mode
+
+    public init(name: String, destination: String, mode: Mode) {
+        self.name = name
+        self.destination = destination
+        self.mode = mode
+    }
+
+    package init() { self.init(name: "", destination: "", mode: .locked) }
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("name", &name)
+        // It becomes part of a path.
+        fields.check("name", Names.isValid(name), expected: "a name")
+        fields.required("destination", &destination)
+        fields.required("mode", &mode)
+    }
+}
+
+/// Files that are copied out of a container at its end.
+public struct ArtifactRequest: JSONMappable, Sendable, Equatable {
+    /// A path in the container, with wildcards.
+    public var pattern: String
+    /// A directory of the host, absolute.
+    public var destination: String
+
+    public init(pattern: String, destination: String) {
+        self.pattern = pattern
+        self.destination = destination
+    }
+
+    package init() { self.init(pattern: "", destination: "") }
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("pattern", &pattern)
+        fields.required("destination", &destination)
+    }
+}
+
+/// The directory that a job works in.
+public struct WorkspaceRequest: JSONMappable, Sendable, Equatable {
+    /// A directory of the host, absolute.
+    public var source: String
+    /// Absolute in the container.
+    public var destination: String
+    /// Who it belonged to when the container was made.
+    public var uid: UInt32 = 0
+    public var gid: UInt32 = 0
+
+    public init(source: String, destination: String) {
+        self.source = source
+        self.destination = destination
+    }
+
+    package init() { self.init(source: "", destination: "") }
+
+    package mutating func map(_ fields: JSONFields) {
+        fields.required("source", &source)
+        fields.required("destination", &destination)
+        fields.required("uid", &uid)
+        fields.required("gid", &gid)
     }
 }
 

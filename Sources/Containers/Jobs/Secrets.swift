@@ -1,4 +1,4 @@
-public import Linux
+import Linux
 import Sandbox
 
 extension SecretRequest {
@@ -25,7 +25,7 @@ extension ContainerConfig {
     /// What the user should know of the secrets before the container starts.
     ///
     /// - Throws: For one that cannot be read.
-    public func checkSecrets() throws(Failure) -> [String] {
+    func checkSecrets() throws(Failure) -> [String] {
         guard let job else { return [] }
         var warnings: [String] = []
         for request in job.secrets {

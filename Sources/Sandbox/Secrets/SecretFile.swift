@@ -44,7 +44,13 @@ struct SecretMounts {
             let mount = try Self.makeFilesystem()
             mounts.append(mount)
             for secret in common { try add(secret, as: Self.name(of: secret.target), in: mount) }
-            try table.attach(mount, to: Self.directory, directory: true)
+            do throws(Failure) {
+                try table.attach(mount, to: Self.directory, directory: true)
+            } catch {
+                var failure = error
+                failure.remedy = failure.remedy ?? "make room with --tmpfs /run, or name another place with target=PATH"
+                throw failure
+            }
         }
         if !others.isEmpty { try addOthers(others, in: table) }
     }

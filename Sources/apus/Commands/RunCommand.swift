@@ -17,7 +17,7 @@ enum RunCommand {
         let store = try ContainerStore()
         for problem in store.sweep() { Report.line("\(problem)") }
         try RunImage.resolve(&request, store)
-        if verb == .run { for warning in try request.config.checkSecrets() { Report.line("warning: \(warning)") } }
+        for warning in try request.config.prepareJob() { Report.line("warning: \(warning)") }
         if verb == .create {
             let container = try store.create(request.config, cidfile: request.cidfile)
             print(container.id)

@@ -12,6 +12,7 @@ enum CommandGroups {
                 ("referrers", "image referrers"), ("rm", "rmi"), ("remove", "rmi"), ("save", "save"), ("tag", "tag"),
             ]
         ),
+        ("cache", [("ls", "cache ls"), ("list", "cache ls"), ("prune", "cache prune"), ("rm", "cache rm")]),
         ("report", [("compare", "report compare"), ("show", "report show"), ("suggest", "report suggest")]),
         ("system", [("df", "system df"), ("info", "info"), ("prune", "system prune")]),
     ]
