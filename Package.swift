@@ -59,7 +59,8 @@ let package = Package(
         .target(
             name: "Runtime", dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
             swiftSettings: strict),
-        .target(name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "OCI"], swiftSettings: strict),
+        .target(
+            name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "OCI", "Reports"], swiftSettings: strict),
         // What commands used, and how they ended.
         .target(
             name: "Reports", dependencies: ["Linux", "OCI", system], exclude: ["report.schema.json"],

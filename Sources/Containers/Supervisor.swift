@@ -110,8 +110,7 @@ public final class Supervisor {
                 // Asked again after the wait, in which the user may have stopped it.
                 guard try shouldRestart(after: ending), try waitBeforeRestart(ending) else {
                     let ending = finishJob(ending)
-                    try finish(ending)
-                    return ending.exitCode
+                    return try finish(ending)
                 }
             }
         } catch {
@@ -284,7 +283,8 @@ public final class Supervisor {
         try container.save(spec)
     }
 
-    private func finish(_ ending: ContainerState.Ending) throws {
+    /// - Returns: The exit status of who shows the container's output.
+    private func finish(_ ending: ContainerState.Ending) throws -> Int32 {
         if config.removeAtEnd {
             try container.removeFiles(name: currentName())
         } else {
@@ -298,7 +298,8 @@ public final class Supervisor {
         let notice = notice(of: ending)
         try attachServer?.finish(.exited(ending.exitCode, notice: notice))
         if attachment.isForeground, !notice.isEmpty { Report.line(notice) }
-        if let reports, let report { try reports.write(report) }
+        guard let reports, let report else { return ending.exitCode }
+        return try reports.deliver(report, status: ending.exitCode)
     }
 
     /// Its name, which `rename` may have changed.

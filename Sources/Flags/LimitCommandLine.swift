@@ -3,10 +3,10 @@ public import Containers
 public import Linux
 
 /// What a command line of `limit` asks for.
-public struct LimitRequest: Sendable, Equatable {
+public struct LimitRequest: Sendable, Equatable, Reporting {
     public var config = LimitConfig()
-    /// The files of `--report`.
-    public var reports: [String] = []
+    /// Where it is said what the command used.
+    public var report = ReportRequest()
     /// Whether only the help was asked for; nothing else is then to be relied on.
     public var help = false
 }
@@ -28,6 +28,7 @@ public enum LimitCommandLine {
         request.config.isolation.writable = request.config.isolation.writable.map(surroundings.absolute)
         request.config.isolation.hidden = request.config.isolation.hidden.map(surroundings.absolute)
         try check(request.config)
+        try request.report.check("limit")
         return request
     }
 
@@ -116,15 +117,10 @@ public enum LimitCommandLine {
                     }
                     request.config.policy = mode
                 },
-                .list("report", nil, "FILE", "Write what it used to FILE.json or FILE.html") {
-                    request, text throws(Failure) in
-                    _ = try ReportDestination.format(of: text)
-                    request.reports.append(text)
-                },
                 .toggle("linger", nil, "Let go on, under its limits, what the command leaves running") {
                     $0.config.lingers = $1
                 },
-            ])
+            ] + Flag.report)
     }
 
     private static var memory: FlagGroup<LimitRequest> {

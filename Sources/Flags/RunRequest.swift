@@ -8,8 +8,8 @@ public struct RunRequest: Sendable, Equatable {
     public var detach = false
     /// Where to write the container's ID, as given.
     public var cidfile: String?
-    /// Files that say what it used, as given.
-    public var reports: [String] = []
+    /// Where it is said what it used.
+    public var report = ReportRequest()
     /// The bytes that detach; none if empty.
     public var detachKeys = DetachKeys.standard
     /// What comes before each line of its output, in the foreground.
@@ -50,7 +50,7 @@ public struct ImageRequest: Sendable, Equatable {
 }
 
 /// Reads the flags of `run` and `create`.
-struct RunFlags {
+struct RunFlags: Reporting {
     var request = RunRequest(config: ContainerConfig(root: .host))
     /// `--rootfs`, as given.
     var rootfs: String?
@@ -66,6 +66,11 @@ struct RunFlags {
     let surroundings: Surroundings
 
     init(_ surroundings: Surroundings) { self.surroundings = surroundings }
+
+    var report: ReportRequest {
+        get { request.report }
+        _modify { yield &request.report }
+    }
 
     var config: ContainerConfig {
         get { request.config }

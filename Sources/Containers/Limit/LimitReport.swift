@@ -5,27 +5,56 @@ import OCI
 public import Reports
 import SystemPackage
 
-/// Where the report of a limited command goes, and what it is made of besides the kernel's counters.
+/// Where the report of a command goes, and what it is compared with.
 public struct LimitReports {
+    /// By how much the peak of memory may have grown.
+    public struct AllowedGrowth {
+        let allowed: Percentage
+        let baseline: UsageReport
+        /// The baseline's file, for messages.
+        let name: String
+
+        public init(_ allowed: Percentage, over baseline: UsageReport, named name: String) {
+            self.allowed = allowed
+            self.baseline = baseline
+            self.name = name
+        }
+    }
+
     let destinations: [ReportDestination]
     let version: String
-    /// Called with the report when it is whole.
-    let render: (UsageReport, ReportDestination.Format) -> [UInt8]
+    let growth: AllowedGrowth?
+    /// Makes the text that standard error gets; `nil` for none.
+    let summarize: ((UsageReport) -> String)?
 
-    /// - Parameters:
-    ///   - version: Of this Apus.
-    ///   - render: The text of a report in a format.
+    /// - Parameter version: Of this Apus.
     public init(
-        _ destinations: [ReportDestination], version: String,
-        render: @escaping (UsageReport, ReportDestination.Format) -> [UInt8]
+        _ destinations: [ReportDestination], version: String, growth: AllowedGrowth? = nil,
+        summarize: ((UsageReport) -> String)? = nil
     ) {
         self.destinations = destinations
         self.version = version
-        self.render = render
+        self.growth = growth
+        self.summarize = summarize
     }
 
-    func write(_ report: UsageReport) throws(Failure) {
-        for destination in destinations { try destination.write(render(report, destination.format)) }
+    /// Writes the files and the summary, and says when the peak has grown by more than is allowed.
+    ///
+    /// - Parameter status: The command's exit status.
+    /// - Returns: The exit status of `apus`: another than the command's if it is 0 and its memory has grown.
+    func deliver(_ report: UsageReport, status: Int32) throws(Failure) -> Int32 {
+        try write(report)
+        guard let growth,
+            let verdict = try PeakGrowth.verdict(
+                of: report, over: growth.baseline, named: growth.name, allowed: growth.allowed)
+        else { return status }
+        Report.line(verdict)
+        return status == 0 ? PeakGrowth.exitStatus : status
+    }
+
+    private func write(_ report: UsageReport) throws(Failure) {
+        for destination in destinations { try destination.write(report.bytes(destination.format)) }
+        if let summarize { Report.raw(summarize(report)) }
     }
 }
 

@@ -62,9 +62,10 @@ public final class LimitedRun {
         let report = reports.map { makeReport($0, verdict, usage) }
         try leaveCgroup()
         if let line = verdict.line { Report.line(line) }
-        if let reports, let report { try reports.write(report) }
+        var status = verdict.exitCode
+        if let reports, let report { status = try reports.deliver(report, status: status) }
         endLikeTheCommand(verdict)
-        return verdict.exitCode
+        return status
     }
 
     // MARK: Starting

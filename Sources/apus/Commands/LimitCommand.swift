@@ -18,14 +18,22 @@ enum LimitCommand {
         var ignored = Program.ignoresPipe ? [Signal.pipe] : []
         // Whose children vanish by themselves cannot wait for them.
         if unsafeBitCast(signal(SIGCHLD, SIG_DFL), to: Int.self) == 1 { ignored.append(.child) }
-        return try LimitedRun(request.config, ignored: ignored, reports: reports(to: request.reports)).run()
+        return try LimitedRun(request.config, ignored: ignored, reports: request.report.reports()).run()
     }
+}
 
-    /// The files of `--report`, opened; `nil` for none.
-    static func reports(to paths: [String]) throws -> LimitReports? {
-        if paths.isEmpty { return nil }
-        return LimitReports(try paths.map { try ReportDestination($0) }, version: Program.version) { report, _ in
-            report.text
+extension ReportRequest {
+    /// The files opened, and the baseline read, before anything runs.
+    ///
+    /// - Returns: `nil` if nothing wants a report.
+    func reports() throws -> LimitReports? {
+        guard isWanted else { return nil }
+        let destinations = try files.map { try ReportDestination($0) }
+        var growth: LimitReports.AllowedGrowth?
+        if let allowedGrowth, let baseline {
+            growth = .init(allowedGrowth, over: try UsageReport.read(baseline), named: baseline)
         }
+        return LimitReports(
+            destinations, version: Program.version, growth: growth, summarize: summary ? ReportSummary.text : nil)
     }
 }

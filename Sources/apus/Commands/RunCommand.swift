@@ -34,6 +34,6 @@ enum RunCommand {
             || (config.removeAtEnd && !config.log.isExplicit && !changesOutput)
         return try store.runInForeground(
             config, cidfile: request.cidfile, sharesStreams: sharesStreams, marks: request.lineMarks,
-            reports: LimitCommand.reports(to: request.reports))
+            reports: request.report.reports())
     }
 }

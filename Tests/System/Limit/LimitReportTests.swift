@@ -82,6 +82,44 @@ extension LimitSuites {
             }
         }
 
+        @Test(arguments: Caller.available)
+        func `HTML is a page with what happened over time, and a summary goes to standard error`(caller: Caller) throws
+        {
+            try withApus(caller) { apus in
+                let page = "\(apus.directory)/report.html"
+                let outcome = try apus.limitedShell(
+                    ["--report", page, "--summary", "--timeout", "60s"], "echo out; exit 3")
+                #expect(outcome.status == 3 && outcome.output == "out\n")
+                #expect(outcome.errors.contains("LIMIT") && outcome.errors.contains("timeout"))
+                let text = try String(contentsOfFile: page, encoding: .utf8)
+                #expect(text.hasPrefix("<!DOCTYPE html>") && text.contains("echo out; exit 3"))
+                let run = try apus.runContainer(["--rm", "--report", page, "--summary"], ["true"])
+                #expect(run.status == 0 && run.errors.contains("Container"))
+            }
+        }
+
+        @Test(Requirement.limits, arguments: Caller.withLimits)
+        func `memory that grows over a baseline is a failure of its own`(caller: Caller) throws {
+            try withApus(caller) { apus in
+                let small = "\(apus.directory)/small.json"
+                let large = "head -c 40m /dev/zero | tail -n 1 >/dev/null"
+                #expect(try apus.limitedShell(["--report", small, "--memory", "256m"], "true").status == 0)
+                let growth = ["--memory", "256m", "--fail-if-peak-grows", "20%", "--baseline", small]
+                let grown = try apus.limitedShell(growth, large)
+                #expect(grown.status == 123)
+                #expect(grown.isOneLineNaming("peak memory has grown", "20% over '\(small)' is allowed"))
+                #expect(try apus.limitedShell(growth, large + "; exit 4").status == 4)
+                let allowed = ["--memory", "256m", "--fail-if-peak-grows", "100000%", "--baseline", small]
+                #expect(try apus.limitedShell(allowed, "true").status == 0)
+                let flags = ["--rm"] + growth
+                #expect(try apus.runContainer(flags, ["sh", "-c", large]).status == 123)
+                expectRefusal(try apus.limit(["--baseline", small], ["true"]), naming: "--fail-if-peak-grows")
+                expectRefusal(
+                    try apus.limit(["--fail-if-peak-grows", "20%", "--baseline", "/no/such"], ["true"]),
+                    naming: "/no/such")
+            }
+        }
+
         @Test func `a file that cannot be written is refused before anything runs`() throws {
             try withApus(.own) { apus in
                 for path in ["/no/such/report.json", "report.txt", "\(apus.directory)"] {
