@@ -58,10 +58,15 @@ struct ChartScale {
         return steps.map { $0 * second }.first { $0 >= wanted } ?? (wanted / 604_800e9).rounded(.up) * 604_800e9
     }
 
-    /// A time on an axis with this step, in nanoseconds: `30 s`, `2 min`.
+    /// A time on an axis with this step, in nanoseconds: `30 s`, `1.5 s`, `2 min`.
     func time(_ nanoseconds: Double) -> String {
-        let units = [(86_400e9, "d"), (3600e9, "h"), (60e9, "min"), (1e9, "s"), (1e6, "ms"), (1e3, "µs")]
-        let (size, unit) = units.first { step >= $0.0 } ?? (1, "ns")
-        return nanoseconds == 0 ? "0" : "\(Readable.decimal(nanoseconds / size, places: 2)) \(unit)"
+        // Seconds and their parts have decimals.
+        let units = [
+            (86_400e9, "d", false), (3600e9, "h", false), (60e9, "min", false), (1e9, "s", true), (1e6, "ms", true),
+            (1e3, "µs", true),
+        ]
+        let unit = units.first { size, _, isDecimal in step >= size || isDecimal && top >= size && step >= size / 100 }
+        let (size, name, _) = unit ?? (1, "ns", true)
+        return nanoseconds == 0 ? "0" : "\(Readable.decimal(nanoseconds / size, places: 2)) \(name)"
     }
 }
