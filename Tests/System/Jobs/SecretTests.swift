@@ -18,10 +18,6 @@ import Testing
             // Below a root of somebody else's there is no room for a mount point but in memory.
             let room = caller == .withoutIDs ? ["--tmpfs", "/run"] : []
             let flags = ["--secret", "id=token,src=\(file)"]
-            if caller == .withoutIDs {
-                let refused = try apus.run(flags, root: "\(apus.root):O", "true")
-                #expect(refused.status == 125 && refused.isOneLineNaming("--tmpfs /run"), "\(refused)")
-            }
             let outcome = try apus.shell(flags + room, root: "\(apus.root):O", script)
             #expect(outcome == .printed("\(Self.value)\n400 0 0\nramfs ro\nkept\n"))
         }
