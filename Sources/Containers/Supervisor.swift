@@ -151,7 +151,7 @@ public final class Supervisor {
         onStarted()
         onStarted = {}
         watchTimeout()
-        if let reports, reports.destinations.wantSamples, let cgroup {
+        if let reports, reports.wantsSamples, let cgroup {
             notes.sampler = UsageSampler(cgroup, loop: loop, begin: notes.begin)
         }
         guardForeground(start.process)

@@ -38,6 +38,9 @@ public struct LimitReports {
         self.summarize = summarize
     }
 
+    /// Whether what happens over time is looked at: pages show it, and `apus report show` makes pages of JSON.
+    var wantsSamples: Bool { !destinations.isEmpty }
+
     /// Writes the files and the summary, and says when the peak has grown by more than is allowed.
     ///
     /// - Parameter status: The command's exit status.

@@ -191,7 +191,7 @@ public final class LimitedRun {
         }
         if config.cpuTime != nil { sampleCPUTime() }
         if held.holds("memory") || held.holds("pids") { sampleFamily() }
-        if let reports, reports.destinations.wantSamples, let cgroup {
+        if let reports, reports.wantsSamples, let cgroup {
             notes.sampler = UsageSampler(cgroup, loop: loop, begin: notes.begin)
         }
         output?.onLimit = { [unowned self] in try end(.output, SIGKILL, 0) }

@@ -46,8 +46,3 @@ public struct ReportDestination: Sendable {
         }
     }
 }
-
-extension [ReportDestination] {
-    /// Whether one of them shows what happened over time.
-    var wantSamples: Bool { contains { $0.format == .html } }
-}
