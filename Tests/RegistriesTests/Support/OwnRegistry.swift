@@ -39,7 +39,9 @@ final class OwnRegistry: Sendable {
             state.uploads[path] = before + request.body
             return .answer(202, ["Location": path, "Range": "0-\(before.count + request.body.count - 1)"])
         case "PUT":
-            let digest = request.path.split(separator: "digest=").last.map { $0.replacing("%3A", with: ":") } ?? ""
+            let digest =
+                request.path.split(separator: "digest=").last
+                .map { String($0.replacing("%3A", with: ":")) } ?? ""
             guard let before = state.uploads[path] else {
                 state.stored[path] = request.body
                 return .answer(201)

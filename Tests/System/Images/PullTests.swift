@@ -213,32 +213,30 @@ import Testing
         }
     }
 
-    @Test func `a proxy is used for what the environment says, and credentials are in the file that is given`() throws {
+    @Test func `a proxy is asked, but not for what the environment leaves out`() throws {
         let registry = try LocalRegistry()
         try withApus(.own) { apus in
-            try apus.importImage("app", ["CMD [\"echo\", \"through\"]"])
-            try apus.succeed("tag", "app", "\(registry.host)/team/app")
-            try apus.succeed("push", "-q", "\(registry.host)/team/app")
-            try apus.succeed("image", "prune", "--all", "--force")
-            // No name server knows it: only whoever is asked for it by name can answer, as the registry does.
+            // No name server knows it, and what is asked here is no proxy.
             let name = "registry.invalid/team/app"
-            apus.environment["CONTAINERS_REGISTRIES_CONF"] = try apus.file(
-                "registries.conf", "[[registry]]\nprefix = \"registry.invalid\"\ninsecure = true\n")
-            apus.environment["http_proxy"] = "http://\(registry.host)"
-            apus.environment["no_proxy"] = ".registry.invalid"
-            expectOutput(try apus("pull", "-q", name), "\(name):latest")
-            expectOutput(try apus("run", "--rm", name), "through")
+            apus.environment["https_proxy"] = "http://\(registry.host)"
+            apus.environment["no_proxy"] = "example.com,.registry.invalid"
+            let asked = try apus("pull", "-q", name)
+            #expect(asked.status == 125 && asked.isOneLineNaming("the proxy did not make the connection"), "\(asked)")
             apus.environment["no_proxy"] = "example.com,registry.invalid"
-            let refused = try apus("pull", "-q", "\(name):2")
-            #expect(refused.status == 125 && refused.isOneLineNaming("no such host"), "\(refused)")
-            let login = ["--authfile", "\(apus.directory)/auth.json", "-u", "ann", "--password-stdin", registry.host]
-            #expect(try apus(["login"] + login, input: "secret\n").text == "Login Succeeded")
-            expectOutput(
-                try apus("login", "--authfile", "\(apus.directory)/auth.json", "--get-login", registry.host), "ann")
-            #expect(try apus("logout", "--authfile", "\(apus.directory)/auth.json", registry.host).status == 0)
-            #expect(
-                try apus("login", "--authfile", "\(apus.directory)/auth.json", "--get-login", registry.host).status
-                    == 125)
+            let direct = try apus("pull", "-q", name)
+            #expect(direct.status == 125 && direct.isOneLineNaming("no such host"), "\(direct)")
+        }
+    }
+
+    @Test func `credentials are kept in the file that is given`() throws {
+        let registry = try LocalRegistry()
+        try withApus(.own) { apus in
+            let file = ["--authfile", "\(apus.directory)/auth.json"]
+            let login = ["login"] + file + ["-u", "ann", "--password-stdin", registry.host]
+            expectOutput(try apus(login, input: "secret\n"), "Login Succeeded")
+            expectOutput(try apus(["login"] + file + ["--get-login", registry.host]), "ann")
+            #expect(try apus(["logout"] + file + [registry.host]).status == 0)
+            #expect(try apus(["login"] + file + ["--get-login", registry.host]).status == 125)
         }
     }
 
