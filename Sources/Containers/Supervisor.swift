@@ -58,6 +58,8 @@ public final class Supervisor {
     var reports: LimitReports?
     private var notes = LimitNotes()
     private var report: UsageReport?
+    /// What the report's comparison makes of the exit status.
+    private var status: Int32?
     /// Whether there is a record that other commands may have changed.
     private var isRecorded = false
 
@@ -102,7 +104,7 @@ public final class Supervisor {
                 // Asked again after the wait, in which the user may have stopped it.
                 guard try shouldRestart(after: ending), try waitBeforeRestart(ending) else {
                     try finish(ending)
-                    return ending.exitCode
+                    return status ?? ending.exitCode
                 }
             }
         } catch {
@@ -281,7 +283,7 @@ public final class Supervisor {
         let notice = notice(of: ending)
         try attachServer?.finish(.exited(ending.exitCode, notice: notice))
         if attachment.isForeground, !notice.isEmpty { Report.line(notice) }
-        if let reports, let report { try reports.write(report) }
+        if let reports, let report { status = try reports.finish(report) }
     }
 
     /// Its name, which `rename` may have changed.

@@ -1,12 +1,12 @@
 import Cgroups
 public import Containers
 public import Linux
+import Reports
 
 /// What a command line of `limit` asks for.
 public struct LimitRequest: Sendable, Equatable {
     public var config = LimitConfig()
-    /// The files of `--report`.
-    public var reports: [String] = []
+    public var reports = ReportRequest()
     /// Whether only the help was asked for; nothing else is then to be relied on.
     public var help = false
 }
@@ -28,6 +28,7 @@ public enum LimitCommandLine {
         request.config.isolation.writable = request.config.isolation.writable.map(surroundings.absolute)
         request.config.isolation.hidden = request.config.isolation.hidden.map(surroundings.absolute)
         try check(request.config)
+        try request.reports.check("limit")
         return request
     }
 
@@ -119,8 +120,19 @@ public enum LimitCommandLine {
                 .list("report", nil, "FILE", "Write what it used to FILE.json or FILE.html") {
                     request, text throws(Failure) in
                     _ = try ReportDestination.format(of: text)
-                    request.reports.append(text)
+                    request.reports.files.append(text)
                 },
+                .toggle("summary", nil, "Print what it used as a table, on standard error") {
+                    $0.reports.summary = $1
+                },
+                .value(
+                    "fail-if-peak-grows", nil, "PERCENT",
+                    "Exit with 123 if it used that much more memory than --baseline"
+                ) {
+                    request, text throws(Failure) in
+                    request.reports.allowedGrowth = try Percentage(text)
+                },
+                .value("baseline", nil, "FILE", "A report of before") { $0.reports.baseline = $1 },
                 .toggle("linger", nil, "Let go on, under its limits, what the command leaves running") {
                     $0.config.lingers = $1
                 },

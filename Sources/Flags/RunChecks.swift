@@ -5,6 +5,7 @@ import Linux
 extension RunCommandLine {
     static func check(_ request: RunRequest, _ verb: Verb) throws(Failure) {
         let config = request.config
+        try request.reports.check(verb.rawValue)
         if !request.reports.isEmpty, request.detach || config.tty || !request.signalProxy {
             throw conflict(
                 verb, "--report", "is written by 'apus run' itself: not with --detach, --tty or --sig-proxy=false")

@@ -1,6 +1,7 @@
 import Containers
 import Linux
 import OCI
+import Reports
 
 /// The flags of `run` and `create`. Each closure stores one value; what is checked between values comes later.
 extension RunCommandLine {
@@ -47,8 +48,19 @@ extension RunCommandLine {
                 .list("report", nil, "FILE", "Write what it used to FILE.json or FILE.html") {
                     flags, text throws(Failure) in
                     _ = try ReportDestination.format(of: text)
-                    flags.request.reports.append(text)
+                    flags.request.reports.files.append(text)
                 },
+                .toggle("summary", nil, "Print what it used as a table, on standard error") {
+                    $0.request.reports.summary = $1
+                },
+                .value(
+                    "fail-if-peak-grows", nil, "PERCENT",
+                    "Exit with 123 if it used that much more memory than --baseline"
+                ) {
+                    flags, text throws(Failure) in
+                    flags.request.reports.allowedGrowth = try Percentage(text)
+                },
+                .value("baseline", nil, "FILE", "A report of before") { $0.request.reports.baseline = $1 },
                 .toggle("sig-proxy", nil, "Pass signals on to the container (default true)") {
                     $0.request.signalProxy = $1
                 },

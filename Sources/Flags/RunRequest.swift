@@ -8,8 +8,8 @@ public struct RunRequest: Sendable, Equatable {
     public var detach = false
     /// Where to write the container's ID, as given.
     public var cidfile: String?
-    /// Files that say what it used, as given.
-    public var reports: [String] = []
+    /// What is told of what it used.
+    public var reports = ReportRequest()
     /// The bytes that detach; none if empty.
     public var detachKeys = DetachKeys.standard
     /// Whether signals to `apus` go on to the container.

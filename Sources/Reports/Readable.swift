@@ -53,6 +53,9 @@ public enum Readable {
         return String(decoding: digits, as: UTF8.self)
     }
 
+    /// The whole number below a value of 0 or more, or the highest that there is.
+    static func whole(_ value: Double) -> UInt64 { value < 0x1p64 ? UInt64(value) : .max }
+
     /// `34.2 %`, of a share of one; below a thousandth of one percent it is 0.
     public static func percent(_ share: Double) -> String { "\(decimal(share * 100)) %" }
 

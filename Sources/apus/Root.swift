@@ -37,6 +37,9 @@ struct Root: ParsableCommand {
                     CommitContainer.self, SearchImages.self, LogIn.self, LogOut.self,
                 ]),
             CommandGroup(
+                name: "Reports",
+                subcommands: [ShowReport.self, CompareReports.self, SuggestLimits.self]),
+            CommandGroup(
                 name: "This machine",
                 subcommands: [
                     LimitStub.self,

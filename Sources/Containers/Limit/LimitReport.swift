@@ -1,31 +1,51 @@
 import Cgroups
 import Glibc
-import Linux
+public import Linux
 import OCI
 public import Reports
 import SystemPackage
 
-/// Where the report of a limited command goes, and what it is made of besides the kernel's counters.
+/// Where the report of a command goes, and what it is compared with.
 public struct LimitReports {
     let destinations: [ReportDestination]
     let version: String
-    /// Called with the report when it is whole.
-    let render: (UsageReport, ReportDestination.Format) -> [UInt8]
+    private let summarize: ((UsageReport) -> String)?
+    private let baseline: UsageReport?
+    private let baselineName: String
+    private let allowedGrowth: Percentage?
 
+    /// Opens all files.
+    ///
     /// - Parameters:
     ///   - version: Of this Apus.
-    ///   - render: The text of a report in a format.
-    public init(
-        _ destinations: [ReportDestination], version: String,
-        render: @escaping (UsageReport, ReportDestination.Format) -> [UInt8]
-    ) {
+    ///   - summarize: The text of a report as a table.
+    /// - Throws: For a file that cannot be written, or a baseline that cannot be read.
+    public init(_ request: ReportRequest, version: String, summarize: @escaping (UsageReport) -> String) throws(Failure)
+    {
+        var destinations: [ReportDestination] = []
+        for file in request.files { destinations.append(try ReportDestination(file)) }
         self.destinations = destinations
         self.version = version
-        self.render = render
+        self.summarize = request.summary ? summarize : nil
+        allowedGrowth = request.allowedGrowth
+        baselineName = request.baseline ?? ""
+        baseline = if let path = request.baseline { try UsageReport.read(path) } else { nil }
     }
 
-    func write(_ report: UsageReport) throws(Failure) {
-        for destination in destinations { try destination.write(render(report, destination.format)) }
+    /// Writes the report, and tells what was asked to be told.
+    ///
+    /// - Returns: The exit status: another than the command's own 0 if more memory was used than may be.
+    func finish(_ report: UsageReport) throws(Failure) -> Int32 {
+        var report = report
+        var growth: String?
+        if let baseline, let allowedGrowth {
+            growth = try PeakGrowth.verdict(of: report, over: baseline, named: baselineName, allowed: allowedGrowth)
+        }
+        if growth != nil, report.outcome.status == 0 { report.outcome.status = PeakGrowth.exitStatus }
+        for destination in destinations { try destination.write(report.bytes(destination.format)) }
+        if let summarize { Report.raw(summarize(report)) }
+        if let growth { Report.line(growth) }
+        return report.outcome.status
     }
 }
 
@@ -80,7 +100,7 @@ extension LimitReports {
         report.outcome.status = (error as? Failure)?.exitCode ?? 125
         report.outcome.reason = report.outcome.status == 125 ? .setup : .exec
         report.outcome.message = "\(error)"
-        try write(report)
+        _ = try finish(report)
     }
 }
 

@@ -1,17 +1,13 @@
 import CLinux
 import Glibc
 public import Linux
+public import Reports
 import SystemPackage
 
 /// A file that a report is to be written to, opened before anything runs: what cannot be written is said at once.
 public struct ReportDestination: Sendable {
-    /// By the end of the name.
-    public enum Format: Sendable {
-        case json, html
-    }
-
     public let path: String
-    public let format: Format
+    public let format: ReportFormat
     private let file: FileDescriptor
 
     /// Opens the file, and makes it when it is missing; what is in it stays until the report is written.
@@ -31,7 +27,7 @@ public struct ReportDestination: Sendable {
     }
 
     /// - Throws: For a name that ends in neither.
-    public static func format(of path: String) throws(Failure) -> Format {
+    public static func format(of path: String) throws(Failure) -> ReportFormat {
         if path.hasSuffix(".json") { return .json }
         if path.hasSuffix(".html") { return .html }
         throw Failure(

@@ -21,11 +21,8 @@ enum LimitCommand {
         return try LimitedRun(request.config, ignored: ignored, reports: reports(to: request.reports)).run()
     }
 
-    /// The files of `--report`, opened; `nil` for none.
-    static func reports(to paths: [String]) throws -> LimitReports? {
-        if paths.isEmpty { return nil }
-        return LimitReports(try paths.map { try ReportDestination($0) }, version: Program.version) { report, _ in
-            report.text
-        }
+    /// `nil` if nothing is to be told.
+    static func reports(to request: ReportRequest) throws -> LimitReports? {
+        request.isEmpty ? nil : try LimitReports(request, version: Program.version) { ReportSummary.text($0) }
     }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Flags
 
-/// Docker's commands of two words: `image ls`, `system df`. Some are others by another name.
+/// Commands of two words: Docker's `image ls` and `system df`, and `report show`. Some are others by another name.
 enum CommandGroups {
     private static let groups: [(name: String, commands: [(word: String, command: String)])] = [
         (
@@ -12,6 +12,7 @@ enum CommandGroups {
                 ("rm", "rmi"), ("remove", "rmi"), ("save", "save"), ("tag", "tag"),
             ]
         ),
+        ("report", [("compare", "report compare"), ("show", "report show"), ("suggest", "report suggest")]),
         ("system", [("df", "system df"), ("info", "info"), ("prune", "system prune")]),
     ]
 
