@@ -41,8 +41,10 @@ struct LifeGuard {
 
     /// Starts watching over `initProcess`.
     ///
-    /// - Parameter estate: What ends and goes with the supervisor, too; `nil` where init takes all along.
-    init(over initProcess: ProcessHandle, estate: Estate? = nil) throws(SystemCallError) {
+    /// - Parameters:
+    ///   - initProcess: `nil` before there is one, where the estate tells all.
+    ///   - estate: What ends and goes with the supervisor, too; `nil` where init takes all along.
+    init(over initProcess: ProcessHandle?, estate: Estate? = nil) throws(SystemCallError) {
         let (read, write) = try FileDescriptor.makePipe()
         guard let process = try Clone.clone() else { Self.watch(initProcess, estate, supervisor: read) }
         read.closeQuietly()
@@ -60,16 +62,19 @@ struct LifeGuard {
 
     /// In the new process: waits for the end of either, and touches nothing else.
     private static func watch(
-        _ initProcess: ProcessHandle, _ estate: Estate?, supervisor: FileDescriptor
+        _ initProcess: ProcessHandle?, _ estate: Estate?, supervisor: FileDescriptor
     ) -> Never {
-        let kept = [initProcess.pidfd.rawValue, supervisor.rawValue].sorted().map { UInt32($0) }
-        _ = apus_close_range(0, kept[0] - 1, 0)
-        if kept[1] > kept[0] + 1 { _ = apus_close_range(kept[0] + 1, kept[1] - 1, 0) }
-        _ = apus_close_range(kept[1] + 1, UInt32.max, 0)
+        let watched = [supervisor] + (initProcess.map { [$0.pidfd] } ?? [])
+        var next: UInt32 = 0
+        for kept in watched.map({ UInt32($0.rawValue) }).sorted() {
+            if kept > next { _ = apus_close_range(next, kept - 1, 0) }
+            next = kept + 1
+        }
+        _ = apus_close_range(next, UInt32.max, 0)
         setsid()
-        var entries = [initProcess.pidfd, supervisor].map { pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0) }
-        while poll(&entries, 2, -1) < 0 {}
-        if entries[0].revents == 0 { _ = apus_pidfd_send_signal(initProcess.pidfd.rawValue, SIGKILL) }
+        var entries = watched.map { pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0) }
+        while poll(&entries, nfds_t(entries.count), -1) < 0 {}
+        if let initProcess, entries[1].revents == 0 { _ = apus_pidfd_send_signal(initProcess.pidfd.rawValue, SIGKILL) }
         if let estate { end(estate, supervisor) }
         CurrentProcess.exitNow(0)
     }

@@ -119,6 +119,8 @@ public final class LimitedRun {
         }
         sandbox.inPlace = inPlace
         sandbox.usesInit = config.isolation.newPIDs
+        // Without a cgroup nobody else could find what is left when this process is killed.
+        if mark != nil, let estate { lifeGuard = try LifeGuard(over: nil, estate: estate) }
         let launch = try sandbox.launch()
         process = launch.process
         do throws(Failure) {
@@ -182,9 +184,10 @@ public final class LimitedRun {
         guard let process, let signals else { return }
         loop.watch(signals.descriptor) { [unowned self] _ in try takeSignals() }
         loop.watch(process.pidfd) { [unowned self] _ in loop.stop() }
-        // Without a cgroup nobody else could find what is left when this process is killed.
-        guardTimer = loop.after(nanoseconds: mark == nil ? LifeGuard.delay : 0) { [unowned self] in
-            lifeGuard = try LifeGuard(over: process, estate: estate)
+        if lifeGuard == nil {
+            guardTimer = loop.after(nanoseconds: LifeGuard.delay) { [unowned self] in
+                lifeGuard = try LifeGuard(over: process, estate: estate)
+            }
         }
         if let timeout = config.timeout {
             loop.after(nanoseconds: UInt64(timeout)) { [unowned self] in try end(.timeout, SIGTERM, config.killAfter) }

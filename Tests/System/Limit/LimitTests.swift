@@ -84,13 +84,14 @@ extension LimitSuites {
                 apus.environment["APUS"] = Machine.apus
                 try shell.write("PS1='pro''mpt '; stty -echo\n")
                 try shell.waitForOutput("prompt ")
-                try shell.write("\(Machine.apus) limit -- sh -c 'echo up; exec sleep 1000'\n")
+                let job = "trap \"echo again\" CONT; echo up; while :; do sleep 0.05; done"
+                try shell.write("\(Machine.apus) limit -- sh -c '\(job)'\n")
                 try shell.waitForOutput("up")
                 try shell.write("\u{1a}")  // Ctrl-Z
                 try shell.waitForOutput("Stopped")
                 try shell.waitForOutput("prompt ")
                 try shell.write("fg\n")
-                try shell.waitForOutput("limit")
+                try shell.waitForOutput("again")
                 try shell.write("\u{03}")  // Ctrl-C
                 try shell.waitForOutput("prompt ")
                 // A script of a shell ends with it, as it would with the command alone.
