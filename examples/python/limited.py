@@ -3,7 +3,7 @@
 
     from limited import run
     result = run(["make", "-j"], memory="2g", pids=512, timeout="10m")
-    print(result.reason, result.report["exit"])
+    print(result.reason, result.report["memory"]["total"]["peakBytes"])
 
 or: limited.py 2g 512 10m make -j
 """
@@ -24,7 +24,7 @@ class Result:
     @property
     def reason(self):
         """exited, signal, oom, timeout and so on, as the report has it."""
-        return self.report.get("reason")
+        return self.report["outcome"]["reason"]
 
 
 def run(command, memory=None, pids=None, timeout=None, apus="apus", **options):
@@ -35,9 +35,11 @@ def run(command, memory=None, pids=None, timeout=None, apus="apus", **options):
             if value is not None:
                 flags += [f"--{name}", str(value)]
         ended = subprocess.run([apus, "limit", *flags, "--", *command], **options)
-        with open(file.name, encoding="utf-8") as report:  # written anew, under the same name
+        with open(file.name, encoding="utf-8") as report:  # by its name: it has been written anew
             text = report.read()
-        return Result(ended.returncode, json.loads(text) if text else {})
+        if not text:
+            raise RuntimeError(f"apus limit failed with status {ended.returncode}, and says why on standard error")
+        return Result(ended.returncode, json.loads(text))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ import Testing
             let found = try RunningProcess(
                 ["/bin/grep", "-r", "-l", Self.value, "\(apus.data)/containers/\(id)"], environment: [:], directory: "/"
             ).wait()
-            #expect(found.status == 1, "\(found)")
+            // An overlay's own directory cannot be read by an ordinary user.
+            #expect(found.output == "" && found.status > 0, "\(found)")
             #expect(try !apus.succeed("export", "keeper").contains(Self.value))
             #expect(try !apus.succeed("diff", "keeper").contains("token"))
         }
