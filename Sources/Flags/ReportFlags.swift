@@ -1,5 +1,5 @@
-public import Containers
-public import Linux
+import Containers
+import Linux
 public import Reports
 
 /// What a command line says of the report on what its command uses.
@@ -24,7 +24,7 @@ public struct ReportRequest: Sendable, Equatable {
 }
 
 /// The flags of a command that can report.
-protocol Reporting {
+protocol Reporting: SendableMetatype {
     var report: ReportRequest { get set }
 }
 
