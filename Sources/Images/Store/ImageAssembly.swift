@@ -195,14 +195,12 @@ public final class ImageAssembly: @unchecked Sendable {
         for index in layers.indices {
             let folder = try storeLayer(index)
             folders.append(folder)
-            let record = try store.record(ofLayer: layers[index].chain)
-            size += record?.size ?? 0
-            if record?.hasOneOwner == true { remarks.insert(.hasOneOwner) }
-            if let record, record.omittedDevices > 0 { remarks.insert(.omittedDevices) }
+            size += try store.record(ofLayer: layers[index].chain)?.size ?? 0
         }
         let target = target ?? descriptor
         if target.digest != descriptor.digest { held.append(try store.open(blob: target.digest)) }
         let record = makeRecord(size, target, repoDigests)
+        remarks = try store.remarks(on: record)
         let named = try name(record, names)
         withExtendedLifetime((folders, held)) {}
         return named

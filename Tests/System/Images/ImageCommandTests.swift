@@ -72,7 +72,7 @@ import Testing
     @Test(arguments: Caller.available)
     func `an archive that nobody reads to its end is no error, and none goes to a terminal`(caller: Caller) throws {
         try withApus(caller) { apus in
-            try apus.importImage("app", prepare: "head -c 3000000 /dev/urandom >large")
+            try apus.importImage("app", ["CMD true"], prepare: "head -c 3000000 /dev/urandom >large")
             try apus.succeed("create", "--name", "one", "app")
             for words in ["export one", "save app"] {
                 let outcome = try apus.startShell("\"$APUS\" \(words) | head -c 1000 | wc -c").wait()

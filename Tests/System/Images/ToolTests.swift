@@ -124,8 +124,11 @@ extension Requirement {
             _ = try shell(apus, words)
             try apus.succeed("image", "prune", "--all", "--force")
             expectOutput(try apus("pull", "-q", name), name)
-            let manifest = try shell(apus, "cat data/images/blobs/sha256/* | grep -a -m 1 -o 'tar[.+a-z]*' | head -1")
-            #expect(manifest == ["v2s2 gzip": "tar.gzip", "oci zstd": "tar+zstd", "oci gzip": "tar+gzip"][form])
+            let mediaType = "cat data/images/blobs/sha256/* | grep -a -o -E '(layer.v1|diff)[.]tar[.+a-z]*' | head -1"
+            let forms = [
+                "v2s2 gzip": "diff.tar.gzip", "oci zstd": "layer.v1.tar+zstd", "oci gzip": "layer.v1.tar+gzip",
+            ]
+            #expect(try shell(apus, mediaType) == forms[form])
             #expect(try apus.succeed("run", "--rm", name, "sh", "-c", Self.look) == look)
         }
     }
