@@ -39,7 +39,7 @@ let package = Package(
         .target(name: "Archives", dependencies: ["Linux", "CArchive", system], swiftSettings: strict),
         .target(
             name: "Containers",
-            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "CLinux", system],
+            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Reports", "CLinux", system],
             swiftSettings: strict),
         .target(
             name: "Images", dependencies: ["Linux", "OCI", "Archives", "CLinux", "CArchive", crypto, system],
@@ -58,14 +58,15 @@ let package = Package(
             name: "Runtime", dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
             swiftSettings: strict),
         .target(name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "OCI"], swiftSettings: strict),
+        // What commands used, and how they ended.
+        .target(name: "Reports", dependencies: ["Linux", "OCI", system], swiftSettings: strict),
         // What commands print: values as JSON, as tables, and by Go templates.
         .target(name: "Formats", dependencies: ["Linux"], swiftSettings: strict),
         .executableTarget(
             name: "apus",
             dependencies: [
                 "Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Images", "Registries", "Containers", "Runtime",
-                "Flags",
-                "Formats", "CLinux", system,
+                "Flags", "Formats", "Reports", "CLinux", system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
@@ -94,10 +95,11 @@ let package = Package(
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Cgroups", "OCI", "Linux"], swiftSettings: strict),
         .testTarget(
             name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "OCI", "Linux"], swiftSettings: strict),
+        .testTarget(name: "ReportsTests", dependencies: ["Reports", "Linux", "OCI"], swiftSettings: strict),
         .testTarget(name: "FormatsTests", dependencies: ["Formats", "Linux"], swiftSettings: strict),
         // The real executable against the real kernel.
         .testTarget(
-            name: "System", dependencies: ["Linux", "OCI", "CLinux", system], path: "Tests/System",
+            name: "System", dependencies: ["Linux", "OCI", "Reports", "CLinux", system], path: "Tests/System",
             swiftSettings: strict),
     ]
 )

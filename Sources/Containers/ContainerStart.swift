@@ -14,6 +14,8 @@ struct ContainerStart {
     var rehearses = false
     /// The caches that it gets.
     var caches = HeldCaches.none
+    /// Whether all that a report tells is counted from the start.
+    var counts = false
 
     /// The container's `alive` lock.
     private let alive: FileDescriptor?
@@ -70,8 +72,7 @@ struct ContainerStart {
         }
         let (cgroup, limits) = try Cgroups.create(
             id: container.id, resources: spec.linux?.resources,
-            policy: config.limits, parent: config.cgroupParent
-        )
+            policy: config.limits, parent: config.cgroupParent, counts: counts)
         let receiver: FileDescriptor? =
             switch network {
             case .some(let preparation): preparation.receiver

@@ -11,9 +11,25 @@ extension ContainerStore {
     ///   - cidfile: A file, not there yet, for the container's ID.
     ///   - sharesStreams: Whether the container may have this process' own streams, so that nothing is copied or logged.
     ///   - marks: What comes before each line where they are copied.
+    ///   - reports: Where it is told what the container has used; `nil` for nowhere.
     /// - Returns: The container's exit code.
     public func runInForeground(
-        _ config: ContainerConfig, cidfile: String?, sharesStreams: Bool, marks: LineMarks = LineMarks()
+        _ config: ContainerConfig, cidfile: String?, sharesStreams: Bool, marks: LineMarks = LineMarks(),
+        reports: LimitReports? = nil
+    ) throws -> Int32 {
+        guard let reports else { return try runInForeground(config, cidfile, sharesStreams, marks, nil) }
+        let notes = LimitNotes()
+        do {
+            return try runInForeground(config, cidfile, sharesStreams, marks, reports)
+        } catch {
+            try reports.write(failure: error, of: config.arguments, notes)
+            throw error
+        }
+    }
+
+    private func runInForeground(
+        _ config: ContainerConfig, _ cidfile: String?, _ sharesStreams: Bool, _ marks: LineMarks,
+        _ reports: LimitReports?
     ) throws -> Int32 {
         let caches = try HeldCaches(config, in: self)
         // The longest part of a start begins first.
@@ -29,6 +45,7 @@ extension ContainerStore {
         supervisor.network = consume network
         supervisor.lineMarks = marks
         supervisor.caches = caches
+        supervisor.reports = reports
         return try supervisor.run(removeIfNotStarted: true)
     }
 }

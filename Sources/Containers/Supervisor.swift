@@ -3,6 +3,7 @@ import Cgroups
 import Glibc
 import Linux
 import OCI
+import Reports
 import Sandbox
 public import SystemPackage
 
@@ -53,6 +54,10 @@ public final class Supervisor {
     private var guardTimer: Int?
     /// For the first start.
     var network: NetworkPreparation?
+    /// Where it is told what the container has used; `nil` for nowhere.
+    var reports: LimitReports?
+    private var notes = LimitNotes()
+    private var report: UsageReport?
     /// Whether there is a record that other commands may have changed.
     private var isRecorded = false
 
@@ -121,11 +126,12 @@ public final class Supervisor {
         reason = .own
         // Who finds this killed at any moment gives the files back that init gives away.
         if config.job?.workspace != nil, !container.directory.has("config.json") { try container.save(config) }
-        var beginning = ContainerStart(container, config, alive: alive)
-        beginning.caches = caches
+        var starting = ContainerStart(container, config, alive: alive)
+        starting.caches = caches
         caches.sign(container, name: config.name)
-        let start = try beginning.begin(
-            streams: streamPlan(), network: network.take())
+        starting.counts = reports != nil
+        if reports != nil { notes = LimitNotes() }
+        let start = try starting.begin(streams: streamPlan(), network: network.take())
         cgroup = start.cgroup
         initProcess = start.process
         defer { release(start) }
@@ -145,6 +151,9 @@ public final class Supervisor {
         onStarted()
         onStarted = {}
         watchTimeout()
+        if let reports, reports.destinations.wantSamples, let cgroup {
+            notes.sampler = UsageSampler(cgroup, loop: loop, begin: notes.begin)
+        }
         guardForeground(start.process)
         let health = config.healthCheck.map { HealthMonitor(container, $0, mask: mask, loop: loop) }
         if !attachment.isForeground { loop.trimsMemory = true }
@@ -206,11 +215,13 @@ public final class Supervisor {
         _ start: ContainerStart.Started, _ started: Timestamp, _ streams: SupervisedStreams?
     ) throws -> ContainerState.Ending {
         try dismissGuard()
-        let status = try start.process.reap() ?? .exited(code: 255)
+        if reports != nil { notes.atEnd = try cgroup?.containerStatistics() }
+        let (status, usage) = try start.process.reapWithUsage()
         // The last process of a PID namespace takes all others along; without one, the cgroup finds them.
         if !start.spec.hasOwnPIDNamespace { try cgroup?.kill() }
         try streams?.drain()
         let oomKills = (try? cgroup?.oomKills()) ?? 0  // `try?`: a count that cannot be read any more is none
+        if let reports { report = try makeReport(reports, start, status, usage, oomKills) }
         try removeCgroup()
         let code =
             switch reason {
@@ -286,6 +297,7 @@ public final class Supervisor {
         let notice = notice(of: ending)
         try attachServer?.finish(.exited(ending.exitCode, notice: notice))
         if attachment.isForeground, !notice.isEmpty { Report.line(notice) }
+        if let reports, let report { try reports.write(report) }
     }
 
     /// Its name, which `rename` may have changed.
@@ -300,6 +312,29 @@ public final class Supervisor {
             return "memory limit hit: the kernel killed a process of the container\(config.memoryLimitText)"
         }
         return reason == .timeout ? "timeout of \(config.timeoutText) reached: the container was stopped" : ""
+    }
+
+    private func makeReport(
+        _ reports: LimitReports, _ start: ContainerStart.Started, _ status: ExitStatus, _ usage: ResourceUsage,
+        _ oomKills: UInt64
+    ) throws -> UsageReport {
+        notes.total = try cgroup?.containerStatistics()
+        let asked = LimitConfig(config)
+        var verdict = LimitVerdict(config: asked, status: status, cut: reason == .timeout ? .timeout : nil)
+        verdict.memoryKills = oomKills
+        verdict.refusedForks = try cgroup?.refusedForks() ?? 0
+        if oomKills > 0 { verdict.victim = KernelLog.lastKilled(inCgroup: container.id) }
+        var report = notes.makeReport(config.arguments, version: reports.version)
+        report.workingDirectory = start.spec.process?.cwd
+        report.container = config.reported(as: container.id)
+        report.fill(usage: usage, notes, of: cgroup)
+        verdict.fill(&report.outcome)
+        report.limits =
+            ReportedLimits(
+                config: asked, records: start.limits, held: HeldOtherwise(LimitConfig(), []), verdict: verdict,
+                report: report
+            ).all()
+        return report
     }
 
     private func abandon(_ error: any Error, remove: Bool) throws {

@@ -5,6 +5,10 @@ import Linux
 extension RunCommandLine {
     static func check(_ request: RunRequest, _ verb: Verb) throws(Failure) {
         let config = request.config
+        if !request.reports.isEmpty, request.detach || config.tty || !request.signalProxy {
+            throw conflict(
+                verb, "--report", "is written by 'apus run' itself: not with --detach, --tty or --sig-proxy=false")
+        }
         try checkLife(config, verb)
         try checkNames(config, verb)
         try checkMemory(config.resources, verb)

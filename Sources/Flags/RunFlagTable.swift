@@ -44,6 +44,11 @@ extension RunCommandLine {
                 .value("detach-keys", nil, "KEYS", "Keys that detach the terminal (default ctrl-p,ctrl-q)") {
                     flags, text throws(Failure) in flags.request.detachKeys = try DetachKeys.parse(text)
                 },
+                .list("report", nil, "FILE", "Write what it used to FILE.json or FILE.html") {
+                    flags, text throws(Failure) in
+                    _ = try ReportDestination.format(of: text)
+                    flags.request.reports.append(text)
+                },
                 .toggle("sig-proxy", nil, "Pass signals on to the container (default true)") {
                     $0.request.signalProxy = $1
                 },

@@ -8,6 +8,8 @@ public struct RunRequest: Sendable, Equatable {
     public var detach = false
     /// Where to write the container's ID, as given.
     public var cidfile: String?
+    /// Files that say what it used, as given.
+    public var reports: [String] = []
     /// The bytes that detach; none if empty.
     public var detachKeys = DetachKeys.standard
     /// What comes before each line of its output, in the foreground.

@@ -28,6 +28,7 @@ struct InitProcess {
             supervisorEnd.socket.closeQuietly()
             listener?.close()
             if !sandbox.engine.outlivesMaker { try dieWithSupervisor() }
+            if let inPlace = sandbox.inPlace { try start(inPlace: inPlace) }
             try start()
         } catch {
             StartGate.report(error, over: channel)
@@ -91,7 +92,7 @@ struct InitProcess {
     }
 
     /// Writing 0 means the writer itself, whatever PID namespace it is in.
-    private func joinCgroup() throws(Failure) {
+    func joinCgroup() throws(Failure) {
         for file in sandbox.cgroup.joinFiles {
             try step("join cgroup", "") { () throws(SystemCallError) in try file.writeFully("0".utf8) }
             file.closeQuietly()
@@ -122,7 +123,7 @@ struct InitProcess {
         return !(rule?.starts(with: "deny".utf8) ?? false)
     }
 
-    private func mapIDs() throws(Failure) {
+    func mapIDs() throws(Failure) {
         guard makesUserNamespace else { return }
         if mapsOwnIDsAlone, let uid = linux?.uidMappings?.first, let gid = linux?.gidMappings?.first {
             return try IDMaps.mapSelf(uid, gid)
@@ -133,7 +134,7 @@ struct InitProcess {
     }
 
     /// Keeps mounts made here from the host, and the host's from here unless the root asks for them.
-    private func isolateMounts() throws(Failure) {
+    func isolateMounts() throws(Failure) {
         // A mount namespace of somebody else stays as it is: this is not its only user.
         guard !joined.includesMounts else { return }
         let receives = linux?.rootfsPropagation.flatMap { Propagation.reading($0)?.propagation } == .slave
@@ -270,7 +271,7 @@ struct InitProcess {
         guard case .proceed = answer else { CurrentProcess.exitNow(1) }  // the supervisor failed, and says so itself
     }
 
-    private func bringUpLoopback() throws(Failure) {
+    func bringUpLoopback() throws(Failure) {
         guard sandbox.network == nil, spec.makes(.network) else { return }
         try step("bring up", "loopback") { () throws(SystemCallError) in try Loopback.bringUp() }
     }

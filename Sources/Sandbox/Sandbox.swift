@@ -40,6 +40,8 @@ public struct Sandbox: Sendable {
     public var workspace: String?
     /// What an engine asks for beyond a Spec.
     public var engine = EngineOptions()
+    /// Set for a command that runs on the machine's own files; no Spec of others can ask for it.
+    public var inPlace: InPlace?
 
     public init(
         spec: Spec, root: RootFilesystem, mountPoint: String, seccomp: BPFProgram?, streams: StandardStreams,

@@ -8,11 +8,14 @@ import SystemPackage
 enum Program {
     static let version = "0.1.0"
 
+    /// Whether the caller ignores SIGPIPE (`SIG_IGN`). Written once, before anything else.
+    private(set) nonisolated(unsafe) static var ignoresPipe = false
+
     /// - Parameter arguments: As the kernel gives them, the executable's own name first.
     /// - Returns: The exit status.
     static func run(_ arguments: [String]) -> Int32 {
         // A parent that ignores SIGPIPE hands that down: without its default action `apus logs | head` never ends.
-        signal(SIGPIPE, SIG_DFL)
+        ignoresPipe = unsafeBitCast(signal(SIGPIPE, SIG_DFL), to: Int.self) == 1
         openMissingStreams()
         do {
             return try dispatch(arguments)

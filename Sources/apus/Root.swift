@@ -39,6 +39,7 @@ struct Root: ParsableCommand {
             CommandGroup(
                 name: "This machine",
                 subcommands: [
+                    LimitStub.self,
                     DoctorCommand.self, Info.self, DiskUsage.self, PruneSystem.self, ListCaches.self, RemoveCaches.self,
                     PruneCaches.self, Version.self,
                 ]),

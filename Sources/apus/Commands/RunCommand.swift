@@ -33,6 +33,7 @@ enum RunCommand {
             config.log.driver == .passthrough
             || (config.removeAtEnd && !config.log.isExplicit && !changesOutput)
         return try store.runInForeground(
-            config, cidfile: request.cidfile, sharesStreams: sharesStreams, marks: request.lineMarks)
+            config, cidfile: request.cidfile, sharesStreams: sharesStreams, marks: request.lineMarks,
+            reports: LimitCommand.reports(to: request.reports))
     }
 }
