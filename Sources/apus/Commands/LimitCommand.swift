@@ -33,7 +33,8 @@ extension ReportRequest {
         if let allowedGrowth, let baseline {
             growth = .init(allowedGrowth, over: try UsageReport.read(baseline), named: baseline)
         }
+        let summarize: (UsageReport) -> String = { ReportSummary.text($0) }
         return LimitReports(
-            destinations, version: Program.version, growth: growth, summarize: summary ? ReportSummary.text : nil)
+            destinations, version: Program.version, growth: growth, summarize: summary ? summarize : nil)
     }
 }
