@@ -146,7 +146,7 @@ done
 # --- runs -----------------------------------------------------------------------
 tar -C "$work/root" -c . | "$apus" import - small >/dev/null
 runs() {
-    hyperfine -N --style none --warmup 5 --runs 200 --export-json "$work/run.json" "$@" >/dev/null
+    hyperfine -N --style none --warmup 5 --runs 200 --export-json "$work/run.json" "$@" >/dev/null 2>&1
     jq -r '.results[].median * 1000' "$work/run.json"
 }
 mapfile -t before < <(runs "$apus run --rm --rootfs $work/root true" "$apus run --rm small true" "$apus run --rm $image true")
@@ -158,11 +158,11 @@ done
 mapfile -t after < <(runs "$apus run --rm --rootfs $work/root true" "$apus run --rm small true")
 mapfile -t others < <(
     hyperfine -N --style none --warmup 2 --runs 20 --export-json "$work/run.json" \
-        "${podman[*]} run --rm --network none $image true" "docker run --rm --network none $image true" >/dev/null
+        "${podman[*]} run --rm --network none $image true" "docker run --rm --network none $image true" >/dev/null 2>&1
     jq -r '.results[].median * 1000' "$work/run.json"
 )
 end_round
-kill "$registry"
+kill "$registry" || true
 
 version() { dpkg-query --show --showformat '${Package} ${Version}' "$1"; }
 ratio() { awk -v a="$(median "$1")" -v b="$(median "$2")" 'BEGIN { printf "%.2f", a / b }'; }
