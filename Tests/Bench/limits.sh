@@ -31,10 +31,10 @@ median() { jq ".results[$1].median * 1000" "$work/times.json"; }
 above() { awk -v a="$(median "$1")" -v b="$(median 0)" 'BEGIN { print a - b }'; }
 
 # --- what it says -------------------------------------------------------------
-# The command itself says what the kernel has counted of it, at its very end.
+# The command itself says what the kernel has counted of it, at its very end, in hundredths of a second.
 "$apus" limit --report "$work/cpu.json" -- bash -c \
-    'i=0; while ((i < 1000000)); do ((i += 1)); done; awk "{ print (\$14 + \$15) / 100 }" /proc/$$/stat' >"$work/cpu"
-cpu_error=$(jq --argjson own "$(<"$work/cpu")" '(.cpu.totalNanoseconds / 1e9 / $own - 1) * 100 | fabs' "$work/cpu.json")
+    'i=0; while ((i < 2000000)); do ((i += 1)); done; read -ra fields </proc/$$/stat; echo $((fields[13] + fields[14]))' >"$work/cpu"
+cpu_error=$(jq --argjson own "$(<"$work/cpu")" '(.cpu.totalNanoseconds / 1e7 / $own - 1) * 100 | fabs' "$work/cpu.json")
 
 # Looking costs apus CPU time of its own, which is what its children have not used.
 cost=$(bash -c "times; '$apus' limit --report '$work/page.html' -- sleep 10; times" |
@@ -42,8 +42,9 @@ cost=$(bash -c "times; '$apus' limit --report '$work/page.html' -- sleep 10; tim
         if (NR == 2) before = total; else print (total - before) * 10 }')
 
 # --- a fork bomb, and the machine beside it -------------------------------------
-bomb='i=0; while [ $i -lt 10000 ]; do (sleep 1000 & sleep 1000) & i=$((i + 1)); done 2>/dev/null; wait'
-"$apus" limit --pids 64 --timeout 5s --kill-after 0s -- sh -c "$bomb" 2>"$work/bomb.log" & bomb_pid=$!
+# bash tries again when it may not fork; dash would end.
+bomb='for ((i = 0; i < 10000; i++)); do sleep 1000 & done; wait'
+"$apus" limit --pids 64 --timeout 5s --kill-after 0s -- bash -c "$bomb" 2>"$work/bomb.log" & bomb_pid=$!
 slowest=0
 while kill -0 "$bomb_pid" 2>/dev/null; do
     begun=${EPOCHREALTIME/./}
