@@ -190,13 +190,7 @@ import Testing
         }
     }
 
-    /// `apus limit` may not be built in yet; from then on this test counts.
-    private static let hasLimit: Bool = {
-        let help = try? RunningProcess([Machine.apus, "limit", "--help"], environment: [:], directory: "/").wait()
-        return help?.status == 0  // `try?`: an executable that cannot be run fails all other tests
-    }()
-
-    @Test(.enabled(if: Self.hasLimit, "apus limit is not there yet"), arguments: Caller.withLimits)
+    @Test(Requirement.limits, arguments: Caller.withLimits)
     func `the wrapper in Python reads why a command ended`(caller: Caller) throws {
         try withApus(caller) { apus in
             try apus.file("apus", "#!/bin/sh\nexec '\(Machine.apus)' \"$@\"\n", mode: 0o755)
