@@ -37,9 +37,10 @@ let package = Package(
         .target(name: "Cgroups", dependencies: ["Linux", "OCI", "CLinux", system], swiftSettings: strict),
         .target(name: "Sandbox", dependencies: ["Linux", "OCI", "Cgroups", "CLinux", system], swiftSettings: strict),
         .target(name: "Archives", dependencies: ["Linux", "CArchive", system], swiftSettings: strict),
+        .target(name: "Networks", dependencies: ["Linux", "OCI", "CLinux", system], swiftSettings: strict),
         .target(
             name: "Containers",
-            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "CLinux", system],
+            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Networks", "CLinux", system],
             swiftSettings: strict),
         .target(
             name: "Images", dependencies: ["Linux", "OCI", "Archives", "CLinux", "CArchive", crypto, system],
@@ -57,13 +58,15 @@ let package = Package(
         .target(
             name: "Runtime", dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
             swiftSettings: strict),
-        .target(name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "OCI"], swiftSettings: strict),
+        .target(
+            name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "Networks", "OCI"], swiftSettings: strict),
         // What commands print: values as JSON, as tables, and by Go templates.
         .target(name: "Formats", dependencies: ["Linux"], swiftSettings: strict),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Images", "Registries", "Containers", "Runtime",
+                "Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Networks", "Images", "Registries", "Containers",
+                "Runtime",
                 "Flags",
                 "Formats", "CLinux", system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -80,10 +83,13 @@ let package = Package(
         .testTarget(name: "LinuxTests", dependencies: ["Linux", system], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: strict),
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "OCI", "Linux", system], swiftSettings: strict),
+        .testTarget(name: "NetworksTests", dependencies: ["Networks", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(
             name: "ContainersTests",
-            dependencies: ["Containers", "Archives", "Cgroups", "Sandbox", "OCI", "Linux", "CLinux", system],
+            dependencies: [
+                "Containers", "Archives", "Cgroups", "Networks", "Sandbox", "OCI", "Linux", "CLinux", system,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ImagesTests", dependencies: ["Images", "Archives", "OCI", "Linux", "CLinux", system],
@@ -93,7 +99,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Cgroups", "OCI", "Linux"], swiftSettings: strict),
         .testTarget(
-            name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "OCI", "Linux"], swiftSettings: strict),
+            name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "Networks", "OCI", "Linux"],
+            swiftSettings: strict),
         .testTarget(name: "FormatsTests", dependencies: ["Formats", "Linux"], swiftSettings: strict),
         // The real executable against the real kernel.
         .testTarget(

@@ -15,7 +15,9 @@ extension ContainerStore {
         _ config: ContainerConfig, cidfile: String?, sharesStreams: Bool
     ) throws -> Int32 {
         // The longest part of a start begins first.
-        let network = config.network == .none && config.hasHostUsers ? NetworkPreparation.start() : nil
+        let network =
+            config.network.isPrivate && config.network != .pasta && config.hasHostUsers
+            ? NetworkPreparation.start() : nil
         let new = try make(config, isBrief: sharesStreams && config.leavesNothing)
         do {
             try new.writeCidfile(cidfile)
@@ -32,8 +34,9 @@ extension ContainerStore {
 extension ContainerConfig {
     /// Whether a container that ends within its first moments leaves no records and no name to remember.
     fileprivate var leavesNothing: Bool {
-        guard removeAtEnd, name == nil, healthCheck == nil, userNamespace != .auto
-        else { return false }
+        guard removeAtEnd, name == nil, healthCheck == nil, userNamespace != .auto else { return false }
+        // Where others find it by name, it has one.
+        if !network.attachments.isEmpty { return false }
         return !mounts.contains { $0.kind == .volume }
     }
 

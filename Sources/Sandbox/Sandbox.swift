@@ -30,6 +30,8 @@ public struct Sandbox: Sendable {
     public var seccompListener: SeccompListener?
     /// Where it receives its network namespace (`NetworkPreparation.join`), once; `nil` if it makes its own.
     public var network: FileDescriptor?
+    /// Connects the network namespace of init, whose number it gets, when init is in it; `nil` where nobody needs to.
+    public var connect: (@Sendable (pid_t) throws(Failure) -> Void)?
     /// What an engine asks for beyond a Spec.
     public var engine = EngineOptions()
 
@@ -87,6 +89,8 @@ public struct Launch: Sendable {
     var listener: SeccompListener.Connection?
     /// What init gets of the host's network devices, by their names there.
     var netDevices: [String: Spec.NetDevice] = [:]
+    /// As in `Sandbox`.
+    var connect: (@Sendable (pid_t) throws(Failure) -> Void)?
 
     /// Serves init until it runs the container's command.
     ///
@@ -146,6 +150,7 @@ public struct Launch: Sendable {
 
     private func moveNetDevices() throws(Failure) {
         try netDevices.move(into: process.pid)
+        try connect?(process.pid)
         try step("start container", "its init") { () throws(SystemCallError) in try channel.send(.proceed) }
     }
 
@@ -186,6 +191,7 @@ extension Sandbox {
                 process: process, channel: ours, mappings: (linux?.uidMappings ?? [], linux?.gidMappings ?? []),
                 listener: listener)
             if let devices = linux?.netDevices { launch.netDevices = devices }
+            launch.connect = connect
             if let hooks = spec.hooks, let state = engine.state { launch.hooks = (hooks, state) }
             return launch
         } catch {
@@ -225,7 +231,7 @@ extension Sandbox {
     /// share the supervisor's memory, who waits so long.
     private var runsAloneUntilExec: Bool {
         !usesInit && !rehearses && !spec.has(.user) && !spec.has(.time) && engine.gate == nil && spec.hooks == nil
-            && seccompListener == nil && !spec.movesNetDevices
+            && seccompListener == nil && !spec.movesNetDevices && connect == nil
     }
 
     private static func remedy(for namespaces: Namespaces) -> String? {

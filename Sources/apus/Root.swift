@@ -37,6 +37,12 @@ struct Root: ParsableCommand {
                     CommitContainer.self, SearchImages.self, LogIn.self, LogOut.self,
                 ]),
             CommandGroup(
+                name: "Networks",
+                subcommands: [
+                    CreateNetwork.self, ListNetworks.self, InspectNetworks.self, RemoveNetworks.self,
+                    PruneNetworks.self, ConnectNetwork.self, DisconnectNetwork.self,
+                ]),
+            CommandGroup(
                 name: "This machine",
                 subcommands: [
                     DoctorCommand.self, Info.self, DiskUsage.self, PruneSystem.self, Version.self,

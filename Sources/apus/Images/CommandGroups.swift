@@ -12,6 +12,14 @@ enum CommandGroups {
                 ("rm", "rmi"), ("remove", "rmi"), ("save", "save"), ("tag", "tag"),
             ]
         ),
+        (
+            "network",
+            [
+                ("connect", "network connect"), ("create", "network create"), ("disconnect", "network disconnect"),
+                ("inspect", "network inspect"), ("ls", "network ls"), ("list", "network ls"),
+                ("prune", "network prune"), ("rm", "network rm"), ("remove", "network rm"),
+            ]
+        ),
         ("system", [("df", "system df"), ("info", "info"), ("prune", "system prune")]),
     ]
 
