@@ -12,9 +12,15 @@ final class NetworkLab {
     private let client: pid_t
     private let apus: Apus
 
-    /// A shell command that prints what somebody answers, or fails.
+    /// A shell command that prints what somebody answers, or fails. What goes by UDP may be lost, and is sent again.
     static func ask(_ address: String, _ port: Int, _ kind: String = "tcp") -> String {
-        "echo | socat -t 5 -T 5 - \(kind.uppercased()):\(address):\(port)\(kind == "udp" ? "" : ",connect-timeout=3")"
+        let place = "\(kind.uppercased()):\(address):\(port)"
+        guard kind == "udp" else { return "socat -u -T 30 \(place),connect-timeout=3 -" }
+        return """
+            for attempt in 1 2 3 4 5; do
+                answer=$(echo | socat -t 2 -T 2 - \(place)); test -z "$answer" || { echo "$answer"; exit 0; }
+            done; exit 1
+            """
     }
 
     static let machineAddress = "198.51.100.1"
@@ -119,8 +125,10 @@ extension Apus {
     @discardableResult
     func serveAddresses(_ name: String, _ flags: [String]) throws -> String {
         let answer = "SYSTEM:'echo from \\$SOCAT_PEERADDR'"
+        // A packet that nobody reads would be an error.
+        let heard = "SYSTEM:'read line; echo from \\$SOCAT_PEERADDR'"
         let script = """
-            socat -t 10 UDP4-RECVFROM:80,fork "\(answer)" & socat -t 10 UDP6-RECVFROM:80,fork,ipv6only=1 "\(answer)" &
+            socat -t 10 UDP4-RECVFROM:80,fork "\(heard)" & socat -t 10 UDP6-RECVFROM:80,fork,ipv6only=1 "\(heard)" &
             socat -t 10 TCP6-LISTEN:80,fork,reuseaddr,ipv6only=1 "\(answer)" &
             exec socat -t 10 TCP4-LISTEN:80,fork,reuseaddr "\(answer)"
             """
