@@ -15,7 +15,7 @@ final class NetworkLab {
     /// A shell command that prints what somebody answers, or fails. What goes by UDP may be lost, and is sent again.
     static func ask(_ address: String, _ port: Int, _ kind: String = "tcp") -> String {
         let place = "\(kind.uppercased()):\(address):\(port)"
-        guard kind == "udp" else { return "socat -u -T 30 \(place),connect-timeout=3 -" }
+        guard kind == "udp" else { return "echo | socat -t 30 -T 30 - \(place),connect-timeout=3" }
         return """
             for attempt in 1 2 3 4 5; do
                 answer=$(echo | socat -t 2 -T 2 - \(place)); test -z "$answer" || { echo "$answer"; exit 0; }
@@ -124,11 +124,10 @@ extension Apus {
     /// Starts a container that answers each connection to port 80, by TCP and by UDP, with the address it comes from.
     @discardableResult
     func serveAddresses(_ name: String, _ flags: [String]) throws -> String {
-        let answer = "SYSTEM:'echo from \\$SOCAT_PEERADDR'"
-        // A packet that nobody reads would be an error.
-        let heard = "SYSTEM:'read line; echo from \\$SOCAT_PEERADDR'"
+        // What nobody reads would be an error, and the answer lost.
+        let answer = "SYSTEM:'read line; echo from \\$SOCAT_PEERADDR'"
         let script = """
-            socat -t 10 UDP4-RECVFROM:80,fork "\(heard)" & socat -t 10 UDP6-RECVFROM:80,fork,ipv6only=1 "\(heard)" &
+            socat -t 10 UDP4-RECVFROM:80,fork "\(answer)" & socat -t 10 UDP6-RECVFROM:80,fork,ipv6only=1 "\(answer)" &
             socat -t 10 TCP6-LISTEN:80,fork,reuseaddr,ipv6only=1 "\(answer)" &
             exec socat -t 10 TCP4-LISTEN:80,fork,reuseaddr "\(answer)"
             """
