@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 60
 # The executable by the name that engines call it by.
 runtime := $(CURDIR)/.build/release/apus-runtime
 
-.PHONY: build demo test test-vm test-engines test-oci test-oci-vm bench bench-images bench-networks fuzz lint install uninstall clean
+.PHONY: build demo test test-report test-vm test-engines test-oci test-oci-vm bench bench-images bench-networks link-order fuzz lint install uninstall clean
 
 build:
 	@.ci/install-dependencies build
@@ -33,6 +33,11 @@ test-vm: build
 	@.ci/install-dependencies vm
 	@swift build --quiet --build-tests
 	@Tests/VM/run $(if $(VM_TESTS),'$(VM_TESTS)')
+
+# The page of `--report FILE.html` in a browser without a screen.
+test-report: build
+	@.ci/install-dependencies test report
+	APUS_EXECUTABLE=$(apus) APUS_TEST_BROWSER=$$(command -v chromium) swift test --filter 'System\.PageTests'
 
 # Podman, Docker, a swarm, containerd and Slurm over apus-runtime, each in namespaces of its own; as root.
 test-engines: build
@@ -59,6 +64,10 @@ bench-networks: build
 
 bench: build
 	@APUS=$(apus) Tests/Bench/bench.sh
+
+# The functions that a run executes, for the linker: anew after larger changes, as root.
+link-order: build
+	@Tests/Bench/link-order $(apus)
 
 # Each target for FUZZ_SECONDS. An input that it fails on is a bug: mend it, and keep it in Tests/Fuzz/Seeds.
 fuzz:
@@ -87,8 +96,11 @@ install: $(apus)
 	$(apus) --generate-completion-script zsh >$(zsh_completion)
 	$(apus) --generate-completion-script fish >$(fish_completion)
 	$(apus) generate-manual $(share)/man/man1
+	install -D -m 644 Sources/Reports/report.schema.json $(share)/apus/report.schema.json
 
 uninstall:
+	rm -f $(share)/apus/report.schema.json
+	rmdir --ignore-fail-on-non-empty $(share)/apus 2>/dev/null || true
 	rm -f $(bin)/apus $(bin)/apus-runtime $(bash_completion) $(zsh_completion) $(fish_completion)
 	rm -f $(share)/man/man1/apus.1 $(share)/man/man1/apus-*.1
 

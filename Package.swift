@@ -9,6 +9,8 @@ let strict: [SwiftSetting] = [
     .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
     // What [Mount] or Device? is to the runtime: made by the compiler, not by each process at the first use.
     .unsafeFlags(["-Xfrontend", "-prespecialize-generic-metadata"], .when(configuration: .release)),
+    // For the link order: the linker moves sections.
+    .unsafeFlags(["-Xfrontend", "-function-sections"], .when(configuration: .release)),
 ]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
@@ -40,7 +42,7 @@ let package = Package(
         .target(name: "Networks", dependencies: ["Linux", "OCI", "CLinux", system], swiftSettings: strict),
         .target(
             name: "Containers",
-            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Networks", "CLinux", system],
+            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Networks", "Reports", "CLinux", system],
             swiftSettings: strict),
         .target(
             name: "Images", dependencies: ["Linux", "OCI", "Archives", "CLinux", "CArchive", crypto, system],
@@ -59,16 +61,19 @@ let package = Package(
             name: "Runtime", dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
             swiftSettings: strict),
         .target(
-            name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "Networks", "OCI"], swiftSettings: strict),
+            name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "Networks", "OCI", "Reports"],
+            swiftSettings: strict),
+        // What commands used, and how they ended.
+        .target(
+            name: "Reports", dependencies: ["Linux", "OCI", system], exclude: ["report.schema.json"],
+            swiftSettings: strict),
         // What commands print: values as JSON, as tables, and by Go templates.
         .target(name: "Formats", dependencies: ["Linux"], swiftSettings: strict),
         .executableTarget(
             name: "apus",
             dependencies: [
                 "Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Networks", "Images", "Registries", "Containers",
-                "Runtime",
-                "Flags",
-                "Formats", "CLinux", system,
+                "Runtime", "Flags", "Formats", "Reports", "CLinux", system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
@@ -78,6 +83,12 @@ let package = Package(
                 // What ArgumentParser's FoundationEssentials wants, and names only to those who import it themselves.
                 .linkedLibrary("_FoundationCollections"), .linkedLibrary("_FoundationCShims"),
                 .unsafeFlags(["-static-executable", "-use-ld=lld", "-Xlinker", "--gc-sections"]),
+                // What a run executes lies side by side (`make link-order`). Functions that are gone since are passed over.
+                .unsafeFlags(
+                    [
+                        "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/Sources/link-order.txt",
+                        "-Xlinker", "--no-warn-symbol-ordering",
+                    ], .when(configuration: .release)),
             ]),
 
         .testTarget(name: "LinuxTests", dependencies: ["Linux", system], swiftSettings: strict),
@@ -101,10 +112,11 @@ let package = Package(
         .testTarget(
             name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "Networks", "OCI", "Linux"],
             swiftSettings: strict),
+        .testTarget(name: "ReportsTests", dependencies: ["Reports", "Linux", "OCI"], swiftSettings: strict),
         .testTarget(name: "FormatsTests", dependencies: ["Formats", "Linux"], swiftSettings: strict),
         // The real executable against the real kernel.
         .testTarget(
-            name: "System", dependencies: ["Linux", "OCI", "CLinux", system], path: "Tests/System",
+            name: "System", dependencies: ["Linux", "OCI", "Reports", "CLinux", system], path: "Tests/System",
             swiftSettings: strict),
     ]
 )

@@ -64,8 +64,13 @@
 
 // ---- processes and namespaces ----
 
+// Filters of container engines cannot look into the arguments of clone3 and say that there is none (ENOSYS); clone does
+// the same, but for a cgroup to start in and a time namespace.
 static inline long apus_clone3(struct clone_args *args) {
-    return syscall(__NR_clone3, args, sizeof(*args));
+    long result = syscall(__NR_clone3, args, sizeof(*args));
+    if (result >= 0 || errno != ENOSYS || args->stack || args->flags & (CLONE_INTO_CGROUP | 0x80 /* CLONE_NEWTIME */))
+        return result;
+    return syscall(__NR_clone, args->flags | args->exit_signal, 0, args->pidfd, 0, 0);
 }
 // As clone3, but the child starts in `body` on the stack that `args` names, which it must never leave: what
 // CLONE_VM needs, since a child that returned into its parent's frames would destroy them.
@@ -218,6 +223,7 @@ static inline int apus_pidfd_getfd(int pidfd, int fd) { return (int)syscall(__NR
 static inline void apus_clear_environment(void) {
     for (char **variable = environ; variable && *variable; variable++) memset(*variable, 0, strlen(*variable));
 }
+static inline char **apus_environment(void) { return environ; }
 static inline pid_t apus_fork(void) { return fork(); }
 static inline pid_t apus_gettid(void) { return (pid_t)syscall(__NR_gettid); }
 
@@ -227,6 +233,9 @@ static inline int apus_wexitstatus(int status) { return WEXITSTATUS(status); }
 static inline int apus_wifsignaled(int status) { return WIFSIGNALED(status); }
 static inline int apus_wtermsig(int status) { return WTERMSIG(status); }
 static inline int apus_wcoredump(int status) { return WCOREDUMP(status); }
+
+// A union in the C library's headers, which Swift shows none of.
+static inline pid_t apus_siginfo_pid(const siginfo_t *info) { return info->si_pid; }
 
 // _IO(0xb7, 3) of linux/nsfs.h
 static const unsigned long APUS_NS_GET_NSTYPE = 0xb703;
@@ -320,6 +329,32 @@ static const unsigned long APUS_TIOCGPTPEER = TIOCGPTPEER;
 // LANDLOCK_CREATE_RULESET_VERSION: asks for the interface's version and makes nothing.
 static inline int apus_landlock_version(void) {
     return (int)syscall(__NR_landlock_create_ruleset, NULL, 0, 1);
+}
+// As linux/landlock.h of Linux 6.12 has them; older kernels take the beginning of the first.
+struct apus_landlock_ruleset {
+    unsigned long long files;
+    unsigned long long network;
+    unsigned long long scoped;
+};
+struct apus_landlock_path {
+    unsigned long long allowed;
+    int parent;
+} __attribute__((packed));
+#ifndef __NR_landlock_add_rule
+#define __NR_landlock_add_rule 445
+#endif
+#ifndef __NR_landlock_restrict_self
+#define __NR_landlock_restrict_self 446
+#endif
+static inline int apus_landlock_create(const struct apus_landlock_ruleset *ruleset, size_t size) {
+    return (int)syscall(__NR_landlock_create_ruleset, ruleset, size, 0);
+}
+// LANDLOCK_RULE_PATH_BENEATH
+static inline int apus_landlock_add_path(int ruleset, const struct apus_landlock_path *rule) {
+    return (int)syscall(__NR_landlock_add_rule, ruleset, 1, rule, 0);
+}
+static inline int apus_landlock_restrict(int ruleset) {
+    return (int)syscall(__NR_landlock_restrict_self, ruleset, 0);
 }
 
 // ---- seccomp ----

@@ -12,6 +12,12 @@ public protocol Cgroup {
     /// Its directories as the container sees them.
     var views: [CgroupShown] { get }
 
+    /// The directory that stands for all of them; `nil` for one that is gone.
+    var mainDirectory: CgroupDirectory? { get }
+
+    /// The directory with the limit of processes; `nil` where there is none.
+    var processDirectory: CgroupDirectory? { get }
+
     /// The cgroup v2 directory to clone into (`CLONE_INTO_CGROUP`), which the caller closes; `nil` on v1.
     ///
     /// Where a login session lies outside of the part of the tree that its user may write, this process is first

@@ -4,7 +4,7 @@ import Linux
 import SystemPackage
 
 /// A cgroup's directory, held open: its interface files are reached by name alone, and no symlink is followed.
-final class CgroupDirectory: Sendable {
+public final class CgroupDirectory: Sendable {
     /// The absolute path, for messages and records.
     let path: String
     let descriptor: FileDescriptor

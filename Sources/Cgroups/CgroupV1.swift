@@ -27,6 +27,9 @@ final class CgroupV1: Cgroup {
     /// those of the freezer and of processor time join a container that lives, when it is paused or looked at.
     private static let usual: [Controller] = [.memory]
 
+    /// What counts all that a report tells of.
+    static let counting: [Controller] = usual + [.cpuacct, .pids, .blkio]
+
     /// All that there are: where an engine says where its containers go, it looks for them in each.
     static let forEngines: [Controller] =
         usual + [
@@ -53,6 +56,13 @@ final class CgroupV1: Cgroup {
             .map { CgroupShown(name: $0.hierarchy, path: $0.directory.path) }
     }
 
+    var mainDirectory: CgroupDirectory? { listing() }
+
+    var processDirectory: CgroupDirectory? {
+        // `try?`: nothing is made, so that nothing can fail
+        try? directory(of: .pids, making: false)
+    }
+
     /// Where v2 is mounted beside v1.
     private static let unified = "unified"
 
@@ -70,11 +80,11 @@ final class CgroupV1: Cgroup {
     ///
     /// - Returns: `nil` when it may make none.
     static func create(
-        id: String, parent: String?, in controllers: [Controller] = usual, keepsOld: Bool = false
+        id: String, parent: String?, in controllers: [Controller]? = nil, keepsOld: Bool = false
     ) throws -> CgroupV1? {
         let cgroup = CgroupV1(id: id, parent: parent, keepsOld: keepsOld)
         do {
-            for controller in controllers { _ = try cgroup.directory(of: controller, making: true) }
+            for controller in controllers ?? usual { _ = try cgroup.directory(of: controller, making: true) }
             if cgroup.directories.isEmpty { _ = try cgroup.directory(of: .freezer, making: true) }
         } catch {
             cgroup.removeQuietly()
@@ -111,7 +121,8 @@ final class CgroupV1: Cgroup {
     static func leftover(id: String, parent: String? = nil) -> CgroupV1? {
         var directories: [Placed] = []
         for hierarchy in Set(Controller.allCases.map(Hierarchies.name)) {
-            for parent in parents(in: hierarchy, asked: parent) {
+            let own = ownParent(in: hierarchy, asked: parent)
+            for parent in parents(in: hierarchy, asked: parent) + (own.map { [$0] } ?? []) {
                 guard let directory = try? CgroupDirectory("\(parent)/\(id)") else { continue }  // `try?`: nothing left
                 directories.append(Placed(hierarchy: hierarchy, directory: directory))
                 break
@@ -373,7 +384,8 @@ final class CgroupV1: Cgroup {
     func remove() throws {
         scope?.dismissPlaceholder()
         let deadline = Deadline(seconds: 2)
-        for placed in directories {
+        // The first one, which all look at, last: what is left when this is killed can be found by it.
+        for placed in directories.reversed() {
             try Removal.remove(placed.directory.path, until: deadline) { try self.processes() }
         }
         directories = []

@@ -23,6 +23,9 @@ final class CgroupV2: Cgroup {
         self.scope = scope
     }
 
+    var mainDirectory: CgroupDirectory? { directory }
+    var processDirectory: CgroupDirectory? { directory }
+
     var views: [CgroupShown] { [CgroupShown(name: "", path: directory.path)] }
 
     var record: CgroupRecord {
@@ -216,6 +219,8 @@ struct RemovedCgroup: Cgroup {
     /// Its unit, which systemd keeps when it counts as failed.
     let scope: SystemdScope?
     var views: [CgroupShown] { [] }
+    var mainDirectory: CgroupDirectory? { nil }
+    var processDirectory: CgroupDirectory? { nil }
 
     private var gone: Failure { Failure("open cgroup", record.id, "it is gone") }
 

@@ -10,10 +10,11 @@ public enum Cgroups {
     ///   - policy: What to do about those that nothing here can enforce.
     ///   - parent: What `--cgroup-parent` says: a path from the root of the cgroups (`/batch`), one below this
     ///     process's own (`batch`), or a systemd slice (`batch.slice`).
+    ///   - counts: Whether it counts from the start all that can be told of it afterwards.
     /// - Returns: No cgroup where none can be had and none is needed; what became of each limit.
     /// - Throws: `Failure` naming the limit, why it cannot be enforced and what would help.
     public static func create(
-        id: String, resources: Spec.Resources?, policy: LimitsPolicy, parent: String?
+        id: String, resources: Spec.Resources?, policy: LimitsPolicy, parent: String?, counts: Bool = false
     ) throws -> (cgroup: (any Cgroup)?, limits: [LimitRecord]) {
         guard CgroupName.isValid(id) else { throw Failure("create cgroup", id, "not a valid container id") }
         if let parent, !CgroupName.isValid(path: parent) {
@@ -24,7 +25,10 @@ public enum Cgroups {
         let version = Hierarchies.version()
         switch version {
         case .v1:
-            if let cgroup = try wrapped(id, { try CgroupV1.create(id: id, parent: parent) }) {
+            if let cgroup = try wrapped(
+                id,
+                { try CgroupV1.create(id: id, parent: parent, in: counts ? CgroupV1.counting : nil) })
+            {
                 return (cgroup, try limit(cgroup) { try cgroup.apply(resources, policy: policy, isNew: true) })
             }
         case .v2:
@@ -42,6 +46,15 @@ public enum Cgroups {
                 remedy: "leave --cgroup-parent out, or use --limits best-effort")
         }
         return (nil, try withoutCgroup(resources, policy, version, problem))
+    }
+
+    /// What this machine has: `v2`, `v1`, `hybrid` or `none`.
+    public static var kind: String {
+        switch Hierarchies.version() {
+        case .v2: "v2"
+        case .v1: FileSystem(at: "\(Hierarchies.mountPoint)/unified") == .cgroup2 ? "hybrid" : "v1"
+        case nil: "none"
+        }
     }
 
     /// Opens a cgroup that another process made.

@@ -17,6 +17,8 @@ public struct AttachClient {
         public var forwardsSignals = true
         /// Whether a program that is running already should draw its screen again.
         public var redraws = false
+        /// What comes before each line of the container's output.
+        public var marks = LineMarks()
 
         public init() {}
     }
@@ -107,6 +109,8 @@ private final class AttachSession {
     private var keys: DetachKeyFilter
     private var buffer = [UInt8](repeating: 0, count: AttachConnection.chunk)
     private var ending: AttachClient.Ending?
+    /// By the descriptor that they are written to; none where lines stay as they are.
+    private var marked: [CInt: MarkedStream] = [:]
     /// What the user should know about the container's end.
     private(set) var notice = ""
 
@@ -115,6 +119,9 @@ private final class AttachSession {
         self.options = options
         // Of a pipe's bytes none means leaving.
         keys = DetachKeyFilter(FileDescriptor(rawValue: STDIN_FILENO).isTerminal ? options.detachKeys : [])
+        if !options.marks.isEmpty {
+            for stream in [STDOUT_FILENO, STDERR_FILENO] { marked[stream] = MarkedStream(options.marks) }
+        }
     }
 
     func run() throws -> AttachClient.Ending {
@@ -202,6 +209,9 @@ private final class AttachSession {
         case .output(let bytes): write(bytes, to: STDOUT_FILENO)
         case .error(let bytes): write(bytes, to: STDERR_FILENO)
         case .exited(let code, let notice):
+            for stream in [STDOUT_FILENO, STDERR_FILENO] {
+                if let rest = marked[stream]?.finish() { writeOut(rest[...], to: stream) }
+            }
             self.notice = notice
             end(.exited(code))
         case .failed(let failure): throw failure
@@ -210,6 +220,11 @@ private final class AttachSession {
     }
 
     private func write(_ bytes: ArraySlice<UInt8>, to stream: CInt) {
+        let shown = marked[stream]?.pass(bytes)
+        writeOut(shown?[...] ?? bytes, to: stream)
+    }
+
+    private func writeOut(_ bytes: ArraySlice<UInt8>, to stream: CInt) {
         do throws(SystemCallError) {
             try FileDescriptor(rawValue: stream).writeFully(bytes)
         } catch {

@@ -61,7 +61,8 @@ extension Container {
         let upper = try directory.open(name, O_RDONLY | O_DIRECTORY)
         defer { upper.closeQuietly() }
         let lower = try LayerView.open(
-            layerPaths(of: image), at: mountPoint, inUserNamespace: spec.has(.user) && !config.mapsIDs)
+            config.storage == .copy ? layerPaths(of: image) : try lowerPaths(of: image), at: mountPoint,
+            inUserNamespace: spec.has(.user) && !config.mapsIDs)
         defer { lower.closeQuietly() }
         if config.storage == .copy {
             try comparison.compareCopy(upper, original: lower, at: "/")

@@ -31,7 +31,7 @@ extension Container {
         if case .running = state.status {
             let process = try runningProcess(state, to: "export")
             defer { process.pidfd.closeQuietly() }
-            return try RootVisit.running(initProcess: process, spec: try loadSpec()).start(inside).finish()
+            return try RootVisit.running(initProcess: process, spec: try loadSpec()).start(inside).finishOutput()
         }
         guard let alive = try store.lockAlive(id, wait: false) else {
             throw Failure("export", state.name, "the container is being started or removed just now")
@@ -40,7 +40,7 @@ extension Container {
         var spec = try makeSpec(config)
         spec.mounts = nil
         let root = try prepareRoot(config, spec)
-        try RootVisit.stopped(root: root, mountPoint: mountPoint, spec: spec).start(inside).finish()
+        try RootVisit.stopped(root: root, mountPoint: mountPoint, spec: spec).start(inside).finishOutput()
     }
 
     /// Calls `body` with the layer of a container that is made of an image: what it has changed.

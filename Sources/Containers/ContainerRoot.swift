@@ -13,8 +13,9 @@ extension Container {
     /// Holds the container's own copy of its root, with `--storage copy`.
     var copyPath: String { "\(path)/copy" }
 
-    /// An empty directory that a root without a place of its own is attached to.
-    var mountPoint: String { "\(path)/root" }
+    /// An empty directory that a root without a place of its own is attached to: one for all containers, as each has a
+    /// mount namespace of its own.
+    var mountPoint: String { "\(store.path)/root" }
 
     /// Makes ready what the container's root needs before it is mounted.
     ///
@@ -64,7 +65,7 @@ extension Container {
         case (.image(let image), .overlay):
             try makeMountPoint()
             try makeLayers(ownedBy: spec)
-            return .overlay(lower: layerPaths(of: image), layers: layersPath, isVolatile: isLast)
+            return .overlay(lower: try lowerPaths(of: image), layers: layersPath, isVolatile: isLast)
         case (.image(let image), .copy):
             try makeMountPoint()
             try copyLayers(of: image)
@@ -125,10 +126,19 @@ extension Container {
 
     func makeMountPoint() throws(Failure) {
         do throws(SystemCallError) {
-            try directory.makeDirectory("root", mode: 0o700)
+            if !store.directory.has("root") { try store.directory.makeDirectory("root", mode: 0o700) }
         } catch {
             throw Failure("make mount point", mountPoint, error)
         }
+    }
+
+    /// Removes the mark by which the kernel keeps a volatile overlay from being mounted a second time, which nobody will
+    /// do: now, while the container runs and nobody waits, rather than at its end.
+    ///
+    /// - Note: the kernel's filesystems/overlayfs.rst, "Volatile mount".
+    func removeVolatileMark() {
+        guard geteuid() == 0, directory.has("layers/work/work/incompat") else { return }
+        try? directory.removeTree("layers/work/work/incompat")  // `try?`: else it goes with the container
     }
 
     /// Copies the root once, the first time the container starts.

@@ -12,6 +12,10 @@ struct ContainerStart {
     let config: ContainerConfig
     /// Whether everything is done but to run the command.
     var rehearses = false
+    /// Whether all that a report tells is counted from the start.
+    var counts = false
+    /// The caches that it gets.
+    var caches = HeldCaches.none
 
     /// The container's `alive` lock.
     private let alive: FileDescriptor?
@@ -46,6 +50,10 @@ struct ContainerStart {
         let streams: SupervisorEnds
         /// What it was started from.
         let spec: Spec
+        /// With their values, for whoever hides them in its output.
+        let secrets: [SecretFile]
+        /// Its mount namespace, where its end needs that.
+        let view: FileDescriptor?
         let connection: NetworkConnection?
     }
 
@@ -54,12 +62,13 @@ struct ContainerStart {
     /// - Throws: What kept it from running; nothing is left then.
     func begin(streams plan: Streams, network: consuming NetworkPreparation? = nil) throws -> Started {
         var spec = try container.makeSpec(config)
+        let secrets = try config.loadSecrets()
         // A network namespace inside a new user namespace must be made from there.
         if network == nil, spec.makes(.network), !spec.has(.user) { network = NetworkPreparation.start() }
         let connection = try NetworkConnection.open(container, config)
         connection?.prepare(&spec)
         do {
-            return try begin(plan, spec, connection, Preparation(of: network))
+            return try begin(plan, spec, secrets, connection, Preparation(of: network))
         } catch {
             connection?.end()
             throw error
@@ -80,18 +89,22 @@ struct ContainerStart {
     }
 
     private func begin(
-        _ plan: Streams, _ spec: Spec, _ connection: NetworkConnection?, _ preparation: Preparation?
+        _ plan: Streams, _ made: Spec, _ secrets: [SecretFile], _ connection: NetworkConnection?,
+        _ preparation: Preparation?
     ) throws -> Started {
+        var spec = made
         try container.writeHostFiles(config, spec, connection)
         try connection?.announce()
         try container.makeVolumes(config)
         try container.fillVolumes(config)
+        if !caches.caches.isEmpty {
+            spec.mounts = (spec.mounts ?? []) + (try container.cacheMounts(caches, config, spec))
+        }
         let (cgroup, limits) = try Cgroups.create(
             id: container.id, resources: spec.linux?.resources,
-            policy: config.limits, parent: config.cgroupParent
-        )
+            policy: config.limits, parent: config.cgroupParent, counts: counts)
         do {
-            return try begin(plan, spec, cgroup, limits, connection, preparation)
+            return try begin(plan, spec, secrets, cgroup, limits, connection, preparation)
         } catch {
             try? cgroup?.kill()  // `try?`: the first error is the one to report
             try? cgroup?.remove()  // `try?`: as above; the next command would find it by its name
@@ -100,7 +113,7 @@ struct ContainerStart {
     }
 
     private func begin(
-        _ plan: Streams, _ spec: Spec, _ cgroup: (any Cgroup)?, _ limits: [LimitRecord],
+        _ plan: Streams, _ spec: Spec, _ secrets: [SecretFile], _ cgroup: (any Cgroup)?, _ limits: [LimitRecord],
         _ connection: NetworkConnection?, _ preparation: Preparation?
     ) throws -> Started {
         var streams = try StreamSetup(plan)
@@ -117,6 +130,10 @@ struct ContainerStart {
         if let filter = sandbox.seccomp, filter.flags.contains(.newListener) {
             sandbox.seccompListener = try container.seccompListener(config, spec, .creating)
         }
+        sandbox.hostnameIsUsual = config.hostname == nil && !config.isReproducible
+        sandbox.secrets = secrets
+        sandbox.keepsView = config.job?.artifacts.isEmpty == false
+        sandbox.workspace = config.job?.workspace?.destination
         sandbox.supervisorLock = alive
         sandbox.network = preparation?.receiver
         // As late as it can be: the namespace is in the making meanwhile.
@@ -127,11 +144,11 @@ struct ContainerStart {
         if let connection, preparation == nil {
             sandbox.connect = { (pid) throws(Failure) in try connection.connect(pid) }
         }
-        let (launch, console) = try launch(&sandbox, connection)
+        let (launch, console, view) = try launch(&sandbox, connection)
         streams.ends.terminal = console
         return Started(
             process: launch.process, cgroup: cgroup, limits: limits, streams: streams.ends,
-            spec: sandbox.spec, connection: connection)
+            spec: sandbox.spec, secrets: secrets, view: view, connection: connection)
     }
 
     /// Connects the network namespace that was prepared, and hands it on to init.
@@ -156,7 +173,7 @@ struct ContainerStart {
     /// - Note: mount_namespaces(7): a user namespace may mount procfs only where the one above it shows all of one.
     private func launch(
         _ sandbox: inout Sandbox, _ connection: NetworkConnection?
-    ) throws(Failure) -> (Launch, FileDescriptor?) {
+    ) throws(Failure) -> Launched {
         do throws(Failure) {
             return try launchOnce(sandbox)
         } catch  where error.isRefusedProcfs && sandbox.spec.hasOwnPIDNamespace {
@@ -168,9 +185,13 @@ struct ContainerStart {
         }
     }
 
-    private func launchOnce(_ sandbox: Sandbox) throws(Failure) -> (Launch, FileDescriptor?) {
+    private typealias Launched = (Launch, console: FileDescriptor?, view: FileDescriptor?)
+
+    private func launchOnce(_ sandbox: Sandbox) throws(Failure) -> Launched {
         let launch = try sandbox.launch()
-        return (launch, try launch.waitUntilRunning { Report.line($0) })
+        var view: FileDescriptor?
+        let console = try launch.waitUntilRunning(onNote: { Report.line($0) }, onView: { view = $0 })
+        return (launch, console, view)
     }
 
     private func place(in cgroup: (any Cgroup)?) throws -> CgroupPlacement {

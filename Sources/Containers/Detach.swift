@@ -14,11 +14,16 @@ extension ContainerStore {
     public static func runDetached(
         _ config: ContainerConfig, client: FileDescriptor? = nil, outlivesClient: Bool = false, cidfile: String? = nil
     ) throws -> String {
-        try inSupervisor(keepsStreams: (config.log.driver == .passthrough), client: client) { started in
+        // Here, where there is somebody to be told what is waited for.
+        let caches = try HeldCaches(config, in: ContainerStore())
+        return try inSupervisor(
+            keepsStreams: (config.log.driver == .passthrough), client: client, caches: caches
+        ) { started in
             let store = try ContainerStore()
             let new = try store.make(config)
             try new.writeCidfile(cidfile)
             let supervisor = try store.supervise(new, attachment: attachment(config, client, outlivesClient))
+            supervisor.caches = caches
             supervisor.onStarted = { started(new.container.id) }
             _ = try supervisor.run(removeIfNotStarted: true)
         }
@@ -30,10 +35,12 @@ extension ContainerStore {
     public func startDetached(_ container: Container, client: FileDescriptor? = nil) throws {
         let (id, path) = (container.id, path)
         let config = try container.loadConfig()
-        _ = try Self.inSupervisor(keepsStreams: false, client: client) { started in
+        let caches = try HeldCaches(config, in: self)
+        _ = try Self.inSupervisor(keepsStreams: false, client: client, caches: caches) { started in
             let store = try ContainerStore(path: path)
             let container = try store.open(id: id)
             let supervisor = try store.supervise(container, attachment: Self.attachment(config, client, true))
+            supervisor.caches = caches
             supervisor.onStarted = { started(id) }
             _ = try supervisor.run(removeIfNotStarted: false)
         }
@@ -52,7 +59,8 @@ extension ContainerStore {
     /// - Returns: That ID.
     /// - Throws: What `body` threw before that.
     private static func inSupervisor(
-        keepsStreams: Bool, client: FileDescriptor?, _ body: (_ started: @escaping (String) -> Void) throws -> Void
+        keepsStreams: Bool, client: FileDescriptor?, caches: HeldCaches,
+        _ body: (_ started: @escaping (String) -> Void) throws -> Void
     ) throws -> String {
         let (read, write) = try FileDescriptor.makePipe()
         defer { read.closeQuietly() }
@@ -61,7 +69,7 @@ extension ContainerStore {
             read.closeQuietly()
             let report = StartReport(pipe: write)
             do {
-                try becomeSupervisor(keepsStreams: keepsStreams, keeping: [write, client])
+                try becomeSupervisor(keepsStreams: keepsStreams, keeping: [write, client] + caches.descriptors)
                 try body { id in report.send(.started(id)) }
             } catch {
                 report.send(.failed(error as? Failure ?? Failure("run container", "", "\(error)")))
@@ -70,6 +78,7 @@ extension ContainerStore {
         }
         write.closeQuietly()
         client?.closeQuietly()
+        caches.close()
         return try StartReport.receive(from: read)
     }
 

@@ -146,10 +146,13 @@ final class EventLoop {
     }
 }
 
-/// The two clocks that containers are timed by.
+/// The clocks that containers are timed by.
 enum Clock {
     /// Nanoseconds since some point in the past; never goes back.
     static func monotonic() -> UInt64 { read(CLOCK_MONOTONIC) }
+
+    /// Nanoseconds that this thread has been on a processor.
+    static func thread() -> UInt64 { read(CLOCK_THREAD_CPUTIME_ID) }
 
     /// Nanoseconds since 1970, in UTC.
     static func wall() -> UInt64 { read(CLOCK_REALTIME) }

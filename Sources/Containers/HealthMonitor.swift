@@ -9,6 +9,8 @@ import SystemPackage
 final class HealthMonitor {
     private let container: Container
     private let healthCheck: HealthCheck
+    /// What is hidden of what it prints.
+    private let mask: SecretMask?
     private let loop: EventLoop
     private let started = Clock.monotonic()
     private var timer: Int?
@@ -36,9 +38,10 @@ final class HealthMonitor {
     private static let outputLimit = 4096
     private static let logLimit = 5
 
-    init(_ container: Container, _ healthCheck: HealthCheck, loop: EventLoop) {
+    init(_ container: Container, _ healthCheck: HealthCheck, mask: SecretMask?, loop: EventLoop) {
         self.container = container
         self.healthCheck = healthCheck
+        self.mask = mask
         self.loop = loop
         scheduleNext()
     }
@@ -116,10 +119,16 @@ final class HealthMonitor {
         let text =
             probe.timedOut
             ? "the health command took longer than \(Wording.seconds(timeout))"
-            : String(decoding: probe.text.filter { $0 != 0 }, as: UTF8.self)  // no record holds a NUL
+            : String(decoding: shown(probe.text).filter { $0 != 0 }, as: UTF8.self)  // no record holds a NUL
         try record(
             .init(start: probe.start, end: .now, exitCode: probe.timedOut ? -1 : exitCode, output: text))
         if !stopped { scheduleNext() }
+    }
+
+    private func shown(_ text: [UInt8]) -> [UInt8] {
+        guard let mask else { return text }
+        var stream = SecretMask.Stream(mask)
+        return stream.pass(text[...]) + stream.finish()
     }
 
     @discardableResult

@@ -13,6 +13,28 @@ extension Container {
         return image.layers.map { store.layerPath($0) }
     }
 
+    /// The lower directories of the container's overlay: the image's layers, and below them the places that Apus mounts
+    /// files upon. Most images have some of these places; without this layer each start would make those that are missing.
+    func lowerPaths(of image: ImageRoot) throws(Failure) -> [String] {
+        let path = "\(store.path)/\(Self.placesLayer)"
+        do throws(SystemCallError) {
+            let places = ["etc/hosts", "etc/hostname", "etc/resolv.conf"]
+            // The last one says that the others are there.
+            if let last = places.last, !store.directory.has("\(Self.placesLayer)/\(last)") {
+                try store.directory.makeDirectories("\(Self.placesLayer)/etc")
+                for place in places {
+                    try store.directory.open("\(Self.placesLayer)/\(place)", O_WRONLY | O_CREAT, mode: 0o644)
+                        .closeQuietly()
+                }
+            }
+        } catch {
+            throw Failure("make layer", path, error)
+        }
+        return layerPaths(of: image) + [path]
+    }
+
+    private static let placesLayer = "images/places"
+
     /// Makes a copy of what an image's layers are together, the first time the container starts.
     func copyLayers(of image: ImageRoot) throws(Failure) {
         guard !directory.has("copy") else { return }

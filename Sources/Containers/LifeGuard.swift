@@ -1,4 +1,5 @@
 import CLinux
+import Cgroups
 import Glibc
 import Linux
 import SystemPackage
@@ -14,13 +15,38 @@ struct LifeGuard {
     /// The end of a pipe that only the supervisor holds: when it is gone, however it went, the other end says so.
     private let life: FileDescriptor
 
+    /// What a supervisor leaves behind when it is killed, where what init has started outlives init.
+    enum Estate {
+        case cgroup(CgroupRecord)
+        /// Processes that are known by a variable of their environment.
+        case family(FamilyMark)
+
+        func end() {
+            switch self {
+            case .cgroup(let record):
+                // `try?`: nobody can be told; whoever makes the next one tries again
+                guard let left = try? Cgroups.open(record) else { return }
+                try? left.kill()  // `try?`: as above
+                try? left.remove()  // `try?`: as above
+            case .family(let mark): mark.killAll()
+            }
+        }
+    }
+
+    /// The guard's own number.
+    var pid: pid_t { process.pid }
+
     /// How long a container runs without one, in nanoseconds.
     static let delay: UInt64 = 100_000_000
 
     /// Starts watching over `initProcess`.
-    init(over initProcess: ProcessHandle) throws(SystemCallError) {
+    ///
+    /// - Parameters:
+    ///   - initProcess: `nil` before there is one, where the estate tells all.
+    ///   - estate: What ends and goes with the supervisor, too; `nil` where init takes all along.
+    init(over initProcess: ProcessHandle?, estate: Estate? = nil) throws(SystemCallError) {
         let (read, write) = try FileDescriptor.makePipe()
-        guard let process = try Clone.clone() else { Self.watch(initProcess, supervisor: read) }
+        guard let process = try Clone.clone() else { Self.watch(initProcess, estate, supervisor: read) }
         read.closeQuietly()
         self.process = process
         life = write
@@ -35,15 +61,29 @@ struct LifeGuard {
     }
 
     /// In the new process: waits for the end of either, and touches nothing else.
-    private static func watch(_ initProcess: ProcessHandle, supervisor: FileDescriptor) -> Never {
-        let kept = [initProcess.pidfd.rawValue, supervisor.rawValue].sorted().map { UInt32($0) }
-        _ = apus_close_range(0, kept[0] - 1, 0)
-        if kept[1] > kept[0] + 1 { _ = apus_close_range(kept[0] + 1, kept[1] - 1, 0) }
-        _ = apus_close_range(kept[1] + 1, UInt32.max, 0)
+    private static func watch(
+        _ initProcess: ProcessHandle?, _ estate: Estate?, supervisor: FileDescriptor
+    ) -> Never {
+        let watched = [supervisor] + (initProcess.map { [$0.pidfd] } ?? [])
+        var next: UInt32 = 0
+        for kept in watched.map({ UInt32($0.rawValue) }).sorted() {
+            if kept > next { _ = apus_close_range(next, kept - 1, 0) }
+            next = kept + 1
+        }
+        _ = apus_close_range(next, UInt32.max, 0)
         setsid()
-        var entries = [initProcess.pidfd, supervisor].map { pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0) }
-        while poll(&entries, 2, -1) < 0 {}
-        if entries[0].revents == 0 { _ = apus_pidfd_send_signal(initProcess.pidfd.rawValue, SIGKILL) }
+        var entries = watched.map { pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0) }
+        while poll(&entries, nfds_t(entries.count), -1) < 0 {}
+        if let initProcess, entries[1].revents == 0 { _ = apus_pidfd_send_signal(initProcess.pidfd.rawValue, SIGKILL) }
+        if let estate { end(estate, supervisor) }
         CurrentProcess.exitNow(0)
+    }
+
+    /// Without a PID namespace what init has started outlives it: that ends with the supervisor alone, who otherwise ends
+    /// this process before it does the same.
+    private static func end(_ estate: Estate, _ supervisor: FileDescriptor) {
+        var entry = pollfd(fd: supervisor.rawValue, events: Int16(POLLIN), revents: 0)
+        while poll(&entry, 1, -1) < 0 {}
+        estate.end()
     }
 }

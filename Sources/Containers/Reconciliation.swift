@@ -29,12 +29,21 @@ struct Reconciliation {
         }
         guard let state else {
             try removeCgroups(nil)
+            try giveBackWorkspace(of: container)
             return try container.removeFiles(name: store.nameOf(id))  // killed before there was anything to keep
         }
-        if case .running(let running) = state.status { try kill(running) }
+        if case .running(let running) = state.status {
+            try kill(running)
+            try giveBackWorkspace(of: container)
+        }
         try removeCgroups(state.cgroup)
         if state.autoRemove, !isCreated(state) { return try container.removeFiles(name: state.name) }
         if case .running(let running) = state.status { try record(running, container) }
+    }
+
+    private func giveBackWorkspace(of container: Container) throws(Failure) {
+        // `try?`: without a config it had none, and a damaged one `inspect` tells of
+        if let config = try? container.loadConfig() { try container.giveBackWorkspace(config) }
     }
 
     private func isCreated(_ state: ContainerState) -> Bool {

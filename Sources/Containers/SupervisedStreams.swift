@@ -12,14 +12,22 @@ final class SupervisedStreams {
     private let server: AttachServer?
     private let relays: Bool
     private let loop: EventLoop
+    /// What is hidden of each stream, and what is put before its lines where they are relayed.
+    private var masks: [LogWriter.StreamName: SecretMask.Stream] = [:]
+    private var marks: [LogWriter.StreamName: MarkedStream] = [:]
 
     init(
-        _ streams: ContainerStart.SupervisorEnds, log: LogWriter?, server: AttachServer?, relays: Bool, loop: EventLoop
+        _ streams: ContainerStart.SupervisorEnds, log: LogWriter?, server: AttachServer?, relays: Bool,
+        mask: SecretMask? = nil, marks lineMarks: LineMarks = LineMarks(), loop: EventLoop
     ) throws {
         self.log = log
         self.server = server
         self.relays = relays
         self.loop = loop
+        for name in [LogWriter.StreamName.stdout, .stderr] {
+            if let mask { masks[name] = SecretMask.Stream(mask) }
+            if !lineMarks.isEmpty { marks[name] = MarkedStream(lineMarks) }
+        }
         // Of its own: the pump closes the other as soon as nobody has the terminal open inside.
         terminal = try streams.terminal?.duplicate(as: nil)
         if let terminal = streams.terminal {
@@ -41,6 +49,10 @@ final class SupervisedStreams {
     /// Passes on what the container wrote before it ended, and writes the log out.
     func drain() throws {
         for output in outputs { try output.drain() }
+        for name in [LogWriter.StreamName.stdout, .stderr] {
+            if let rest = masks[name]?.finish(), !rest.isEmpty { try deliver(rest[...], name) }
+            if let rest = marks[name]?.finish() { relay(rest[...], to: name.descriptor) }
+        }
         input?.close()
         terminal?.closeQuietly()
         terminal = nil
@@ -57,11 +69,19 @@ final class SupervisedStreams {
 
     private func pump(_ source: FileDescriptor, _ name: LogWriter.StreamName) throws -> OutputPump {
         try OutputPump(source, loop: loop) { [unowned self] bytes in
-            try log?.write(bytes, from: name)
-            try server?.broadcast(name == .stdout ? .output(bytes) : .error(bytes))
-            if relays { relay(bytes, to: name == .stdout ? STDOUT_FILENO : STDERR_FILENO) }
+            let shown = masks[name]?.pass(bytes)
+            try deliver(shown?[...] ?? bytes, name)
             return !(server?.isBehind ?? false)
         }
+    }
+
+    private func deliver(_ bytes: ArraySlice<UInt8>, _ name: LogWriter.StreamName) throws {
+        if bytes.isEmpty { return }
+        try log?.write(bytes, from: name)
+        try server?.broadcast(name == .stdout ? .output(bytes) : .error(bytes))
+        guard relays else { return }
+        let marked = marks[name]?.pass(bytes)
+        relay(marked?[...] ?? bytes, to: name.descriptor)
     }
 
     /// A reader that is gone must not end the container: what it would have read is dropped.
@@ -86,4 +106,9 @@ final class SupervisedStreams {
             }
         }
     }
+}
+
+extension LogWriter.StreamName {
+    /// The stream of that name of this process.
+    fileprivate var descriptor: CInt { self == .stdout ? STDOUT_FILENO : STDERR_FILENO }
 }

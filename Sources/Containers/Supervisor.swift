@@ -4,6 +4,7 @@ import Glibc
 import Linux
 import Networks
 import OCI
+import Reports
 import Sandbox
 public import SystemPackage
 
@@ -54,10 +55,22 @@ public final class Supervisor {
     private var guardTimer: Int?
     /// For the first start.
     var network: NetworkPreparation?
+    /// Where it is told what the container has used; `nil` for nowhere.
+    var reports: LimitReports?
+    private var notes = LimitNotes()
+    private var report: UsageReport?
     /// Whether there is a record that other commands may have changed.
     private var isRecorded = false
     /// Of the life that has ended last.
     private var refusedPackets: UInt64?
+
+    /// The container's caches, held until it has ended.
+    var caches = HeldCaches.none
+    /// Its mount namespace, for what is copied out of it at its end.
+    var view: (mounts: FileDescriptor, spec: Spec)?
+
+    /// What comes before each line that this process copies to its own streams.
+    public var lineMarks = LineMarks()
 
     /// Called once, when the container's command runs for the first time.
     public var onStarted: () -> Void = {}
@@ -99,8 +112,8 @@ public final class Supervisor {
                 hasRun = true
                 // Asked again after the wait, in which the user may have stopped it.
                 guard try shouldRestart(after: ending), try waitBeforeRestart(ending) else {
-                    try finish(ending)
-                    return ending.exitCode
+                    let ending = finishJob(ending)
+                    return try finish(ending)
                 }
             }
         } catch {
@@ -113,26 +126,39 @@ public final class Supervisor {
 
     private func runOnce() throws -> ContainerState.Ending {
         reason = .own
-        let start = try ContainerStart(container, config, alive: alive).begin(
-            streams: streamPlan(), network: network.take())
+        // Who finds this killed at any moment gives the files back that init gives away.
+        if config.job?.workspace != nil, !container.directory.has("config.json") { try container.save(config) }
+        var starting = ContainerStart(container, config, alive: alive)
+        starting.caches = caches
+        caches.sign(container, name: config.name)
+        starting.counts = reports != nil
+        if reports != nil { notes = LimitNotes() }
+        let start = try starting.begin(streams: streamPlan(), network: network.take())
         cgroup = start.cgroup
         initProcess = start.process
         defer { release(start) }
-        let streams = try makeStreams(start)
+        view?.mounts.closeQuietly()
+        view = start.view.map { ($0, start.spec) }
+        let mask = config.job?.masksSecrets ?? false ? SecretMask(start.secrets) : nil
+        let streams = try makeStreams(start, mask)
         self.streams = streams
         let started = Timestamp.now
         watchEnd(start.process)
         if attachment.isForeground && config.removeAtEnd {
             // Whatever ends within its first moments needs no record, as it leaves nothing behind.
             loop.after(nanoseconds: 5_000_000) { [unowned self] in try recordRunning(start, at: started) }
+            container.removeVolatileMark()
         } else {
             try recordRunning(start, at: started)
         }
         onStarted()
         onStarted = {}
         watchTimeout()
+        if let reports, reports.wantsSamples, let cgroup {
+            notes.sampler = UsageSampler(cgroup, loop: loop, begin: notes.begin)
+        }
         guardForeground(start.process)
-        let health = config.healthCheck.map { HealthMonitor(container, $0, loop: loop) }
+        let health = config.healthCheck.map { HealthMonitor(container, $0, mask: mask, loop: loop) }
         if !attachment.isForeground { loop.trimsMemory = true }
         try loop.run()
         try health?.stop()
@@ -193,12 +219,14 @@ public final class Supervisor {
         _ start: ContainerStart.Started, _ started: Timestamp, _ streams: SupervisedStreams?
     ) throws -> ContainerState.Ending {
         try dismissGuard()
-        let status = try start.process.reap() ?? .exited(code: 255)
+        if reports != nil { notes.atEnd = try cgroup?.containerStatistics() }
+        let (status, usage) = try start.process.reapWithUsage()
         // The last process of a PID namespace takes all others along; without one, the cgroup finds them.
         if !start.spec.hasOwnPIDNamespace { try cgroup?.kill() }
         try streams?.drain()
         refusedPackets = (try? start.connection?.refusedPackets()) ?? nil  // `try?`: as of the count below
         let oomKills = (try? cgroup?.oomKills()) ?? 0  // `try?`: a count that cannot be read any more is none
+        if let reports { report = try makeReport(reports, start, status, usage, oomKills) }
         try removeCgroup()
         let code =
             switch reason {
@@ -261,7 +289,8 @@ public final class Supervisor {
         try container.save(spec)
     }
 
-    private func finish(_ ending: ContainerState.Ending) throws {
+    /// - Returns: The exit status of who shows the container's output.
+    private func finish(_ ending: ContainerState.Ending) throws -> Int32 {
         if config.removeAtEnd {
             try container.removeFiles(name: currentName())
         } else {
@@ -276,6 +305,8 @@ public final class Supervisor {
         let notice = notice(of: ending)
         try attachServer?.finish(.exited(ending.exitCode, notice: notice))
         if attachment.isForeground, !notice.isEmpty { Report.line(notice) }
+        guard let reports, let report else { return ending.exitCode }
+        return try reports.deliver(report, status: ending.exitCode)
     }
 
     /// Its name, which `rename` may have changed.
@@ -290,6 +321,29 @@ public final class Supervisor {
             return "memory limit hit: the kernel killed a process of the container\(config.memoryLimitText)"
         }
         return reason == .timeout ? "timeout of \(config.timeoutText) reached: the container was stopped" : ""
+    }
+
+    private func makeReport(
+        _ reports: LimitReports, _ start: ContainerStart.Started, _ status: ExitStatus, _ usage: ResourceUsage,
+        _ oomKills: UInt64
+    ) throws -> UsageReport {
+        notes.total = try cgroup?.containerStatistics()
+        let asked = LimitConfig(config)
+        var verdict = LimitVerdict(config: asked, status: status, cut: reason == .timeout ? .timeout : nil)
+        verdict.memoryKills = oomKills
+        verdict.refusedForks = try cgroup?.refusedForks() ?? 0
+        if oomKills > 0 { verdict.victim = KernelLog.lastKilled(inCgroup: container.id) }
+        var report = notes.makeReport(config.arguments, version: reports.version)
+        report.workingDirectory = start.spec.process?.cwd
+        report.container = config.reported(as: container.id)
+        report.fill(usage: usage, notes, of: cgroup)
+        verdict.fill(&report.outcome)
+        report.limits =
+            ReportedLimits(
+                config: asked, records: start.limits, held: HeldOtherwise(LimitConfig(), []), verdict: verdict,
+                report: report
+            ).all()
+        return report
     }
 
     private func abandon(_ error: any Error, remove: Bool) throws {
@@ -386,7 +440,7 @@ extension Supervisor {
     }
 
     /// - Returns: `nil` where the container has this process' own streams.
-    private func makeStreams(_ start: ContainerStart.Started) throws -> SupervisedStreams? {
+    private func makeStreams(_ start: ContainerStart.Started, _ mask: SecretMask?) throws -> SupervisedStreams? {
         if start.streams.areInherited { return nil }
         if attachServer == nil {
             try serve(on: .attach)
@@ -395,7 +449,8 @@ extension Supervisor {
             }
         }
         let streams = try SupervisedStreams(
-            start.streams, log: makeLog(), server: attachServer, relays: relays, loop: loop)
+            start.streams, log: makeLog(), server: attachServer, relays: relays,
+            mask: mask, marks: lineMarks, loop: loop)
         return streams
     }
 

@@ -5,11 +5,17 @@ import Linux
 extension RunCommandLine {
     static func check(_ request: RunRequest, _ verb: Verb) throws(Failure) {
         let config = request.config
+        if request.report.isWanted, request.detach || config.tty || !request.signalProxy {
+            throw conflict(
+                verb, "--report", "is written by 'apus run' itself: not with --detach, --tty or --sig-proxy=false")
+        }
+        try request.report.check(verb.rawValue)
         try checkLife(config, verb)
         try checkNames(config, verb)
         try checkMemory(config.resources, verb)
         try checkCPU(config.resources, verb)
         try checkMounts(config, verb)
+        try checkJob(request, verb)
         if case .directory = config.root, config.storage == .copy {
             throw conflict(verb, "--storage copy", "is about a throw-away layer; add ':O' to the directory of --rootfs")
         }

@@ -22,6 +22,7 @@ public enum RunCommandLine {
         try setAssignments(&flags)
         try setHealthCheck(&flags, verb)
         try setNetwork(&flags, verb)
+        setWorkspace(&flags)
         try check(flags.request, verb)
         return flags.request
     }
@@ -104,6 +105,11 @@ public enum RunCommandLine {
     ) throws(Failure) {
         do throws(Failure) {
             for variable in variables {
+                if flags.config.job?.isReproducible ?? false, !variable.utf8.contains(UInt8(ascii: "=")) {
+                    throw Values.failure(
+                        variable, "takes its value from the caller's environment, which --reproducible keeps out",
+                        remedy: "give NAME=VALUE")
+                }
                 try Assignments.add(
                     variable, to: &flags.request.config.environment, unset: &flags.request.config.unsetEnvironment,
                     from: flags.surroundings)
@@ -130,6 +136,13 @@ public enum RunCommandLine {
         } catch {
             throw error.naming(flag)
         }
+    }
+
+    private static func setWorkspace(_ flags: inout RunFlags) {
+        guard let workspace = flags.config.job?.workspace else { return }
+        flags.config.mounts.append(
+            MountRequest(kind: .bind, source: workspace.source, destination: workspace.destination))
+        if flags.config.workingDirectory == nil { flags.config.workingDirectory = workspace.destination }
     }
 
     private static func setHealthCheck(_ flags: inout RunFlags, _ verb: Verb) throws(Failure) {

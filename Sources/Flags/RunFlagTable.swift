@@ -10,7 +10,7 @@ extension RunCommandLine {
             groups: [
                 general(verb), image, process, files, namespaces, security, memoryLimits, cpuLimits, otherLimits,
                 network,
-                lifecycle, metadata,
+                lifecycle, metadata, jobs(verb),
             ],
             unavailable: unavailable)
     }
@@ -19,7 +19,7 @@ extension RunCommandLine {
     private static let unavailable = [
         "--link", "--volumes-from", "--volume-driver", "--gpus", "--runtime",
         "--isolation", "--attach", "-a", "--blkio-weight-device", "--cpu-rt-period", "--cpu-rt-runtime",
-        "--device-cgroup-rule", "--link-local-ip", "--storage-opt", "--pod", "--secret", "--uidmap",
+        "--device-cgroup-rule", "--link-local-ip", "--storage-opt", "--pod", "--uidmap",
         "--gidmap", "--systemd",
     ]
 
@@ -47,6 +47,7 @@ extension RunCommandLine {
                     $0.request.signalProxy = $1
                 },
             ]
+            flags += Flag.report
         }
         return FlagGroup("General", flags)
     }

@@ -10,7 +10,7 @@ extension RunCommandLine {
             "Memory",
             [
                 .value("memory", "m", "SIZE", "Limit memory") { flags, text throws(Failure) in
-                    flags.resources.memory = try Values.memoryLimit(text)
+                    flags.resources.memory = try limit(text, Values.memoryLimit)
                 },
                 .value("memory-swap", nil, "SIZE", "Limit memory and swap together, -1 for no limit of swap") {
                     flags, text throws(Failure) in
@@ -18,7 +18,8 @@ extension RunCommandLine {
                     flags.resources.memorySwap = size == 0 ? nil : size
                 },
                 .value("memory-reservation", nil, "SIZE", "Reclaim down to this when the host is short") {
-                    flags, text throws(Failure) in flags.resources.memoryReservation = try Values.positiveSize(text)
+                    flags, text throws(Failure) in
+                    flags.resources.memoryReservation = try limit(text, Values.positiveSize)
                 },
                 .value("memory-swappiness", nil, "0-100", "How readily memory is swapped out (cgroup v1)") {
                     flags, text throws(Failure) in
@@ -41,19 +42,25 @@ extension RunCommandLine {
             "CPU",
             [
                 .value("cpus", nil, "NUMBER", "Limit CPU time to so many CPUs, such as 1.5") {
-                    flags, text throws(Failure) in flags.resources.nanoCPUs = try Values.nanoCPUs(text)
+                    flags, text throws(Failure) in flags.resources.nanoCPUs = try limit(text, Values.nanoCPUs)
                 },
                 .value("cpu-shares", "c", "NUMBER", "Weight against other containers (usual 1024)") {
                     flags, text throws(Failure) in
-                    flags.resources.cpuShares = try Values.integer(text, in: 2...262_144)
+                    flags.resources.cpuShares = try limit(text) { text throws(Failure) in
+                        try Values.integer(text, in: 2...262_144)
+                    }
                 },
                 .value("cpu-period", nil, "MICROSECONDS", "Period of --cpu-quota (default 100000)") {
                     flags, text throws(Failure) in
-                    flags.resources.cpuPeriod = try Values.integer(text, in: 1000...1_000_000)
+                    flags.resources.cpuPeriod = try limit(text) { text throws(Failure) in
+                        try Values.integer(text, in: 1000...1_000_000)
+                    }
                 },
                 .value("cpu-quota", nil, "MICROSECONDS", "CPU time in each period, -1 for no limit") {
                     flags, text throws(Failure) in
-                    flags.resources.cpuQuota = text == "-1" ? -1 : try Values.integer(text, in: 1000...Int64.max)
+                    flags.resources.cpuQuota = try limit(text) { text throws(Failure) in
+                        text == "-1" ? -1 : try Values.integer(text, in: 1000...Int64.max)
+                    }
                 },
                 .value("cpuset-cpus", nil, "LIST", "CPUs to run on, such as 0-3,7") { flags, text throws(Failure) in
                     flags.resources.cpusetCPUs = try Values.cpuList(text)
@@ -75,7 +82,9 @@ extension RunCommandLine {
                 },
                 .value("blkio-weight", nil, "10-1000", "Weight of block input and output") {
                     flags, text throws(Failure) in
-                    flags.resources.blockWeight = text == "0" ? nil : try Values.integer(text, in: 10...1000)
+                    flags.resources.blockWeight = try limit(text) { text throws(Failure) in
+                        try Values.integer(text, in: 10...1000)
+                    }
                 },
                 .list("device-read-bps", nil, "DEVICE:RATE", "Limit bytes read a second, such as /dev/sda:1mb") {
                     flags, text throws(Failure) in
@@ -168,6 +177,9 @@ extension RunCommandLine {
                 .list("dns-option", nil, "OPTION", "Set a resolver option, such as ndots:2") {
                     flags, text throws(Failure) in flags.config.dns.options.append(try word(text))
                 },
+                .list("dns-opt", nil, "OPTION", "The same") { flags, text throws(Failure) in
+                    flags.config.dns.options.append(try word(text))
+                },
             ])
     }
 
@@ -175,6 +187,11 @@ extension RunCommandLine {
     static func addNetwork(_ text: String, to mode: inout NetworkMode) throws(Failure) {
         let new = try ModeSyntax.network(text)
         mode = mode.attachments.isEmpty || new.attachments.isEmpty ? new : .networks(mode.attachments + new.attachments)
+    }
+
+    /// A limit, or nil for `0`: as with Docker that means none, which scripts count on that always give the flag.
+    private static func limit<T>(_ text: String, _ read: (String) throws(Failure) -> T) throws(Failure) -> T? {
+        text == "0" ? nil : try read(text)
     }
 
     /// A value that must stay one word of one line of resolv.conf.

@@ -9,8 +9,16 @@ public struct RunRequest: Sendable, Equatable {
     public var detach = false
     /// Where to write the container's ID, as given.
     public var cidfile: String?
+    /// Where it is said what it used.
+    public var report = ReportRequest()
     /// The bytes that detach; none if empty.
     public var detachKeys = DetachKeys.standard
+    /// What comes before each line of its output, in the foreground.
+    public var lineMarks = LineMarks()
+    /// Whether `run --detach` returns only once the container says that it works.
+    public var waitsHealthy = false
+    /// For how long at most, in nanoseconds; without end if `nil`.
+    public var waitTimeout: Int64?
     /// Whether signals to `apus` go on to the container.
     public var signalProxy = true
     /// What the root is to be made of, if it is an image; the config then lacks what only that says.
@@ -43,7 +51,7 @@ public struct ImageRequest: Sendable, Equatable {
 }
 
 /// Reads the flags of `run` and `create`.
-struct RunFlags {
+struct RunFlags: Reporting {
     var request = RunRequest(config: ContainerConfig(root: .host))
     /// `--rootfs`, as given.
     var rootfs: String?
@@ -61,6 +69,11 @@ struct RunFlags {
     let surroundings: Surroundings
 
     init(_ surroundings: Surroundings) { self.surroundings = surroundings }
+
+    var report: ReportRequest {
+        get { request.report }
+        _modify { yield &request.report }
+    }
 
     var config: ContainerConfig {
         get { request.config }

@@ -8,15 +8,22 @@ public struct Table {
         rows = [header]
     }
 
-    /// Adds a row. Control characters, which could move a terminal's cursor, become `?`.
+    /// Adds a row. Control characters, which could move a terminal's cursor, become `?`, and so do those that turn the
+    /// direction of writing and could show one name for another.
     public mutating func add(_ cells: [String]) {
         rows.append(cells.map(Self.harmless))
     }
 
     private static func harmless(_ cell: String) -> String {
-        guard cell.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) else { return cell }
-        return String(
-            String.UnicodeScalarView(cell.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? "?" : $0 }))
+        guard cell.unicodeScalars.contains(where: isHarmful) else { return cell }
+        return String(String.UnicodeScalarView(cell.unicodeScalars.map { isHarmful($0) ? "?" : $0 }))
+    }
+
+    private static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case ..<0x20, 0x7f...0x9f, 0x202a...0x202e, 0x2066...0x2069: true
+        default: false
+        }
     }
 
     /// All rows, each ending with a newline; the last column is not padded.

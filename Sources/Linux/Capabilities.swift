@@ -208,3 +208,12 @@ extension CurrentProcess {
         try check("prctl", "PR_SET_NO_NEW_PRIVS") { apus_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }
     }
 }
+
+extension CurrentProcess {
+    /// Whether this is root with the right to make mounts and namespaces: root of a container or of a service may lack it,
+    /// and then does as an ordinary user does.
+    public static var mayMount: Bool {
+        guard geteuid() == 0 else { return false }
+        return (try? Capabilities.effective())?.contains(.administration) ?? true  // `try?`: the first mount will say
+    }
+}

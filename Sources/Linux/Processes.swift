@@ -242,13 +242,16 @@ extension Clone {
         }
         let entry = Unmanaged.passRetained(Entry(body))
         defer { entry.release() }
-        let pid = try check("clone3") {
-            withUnsafeMutablePointer(to: &pidfd) {
-                arguments.pidfd = UInt64(UInt(bitPattern: $0))
-                return CInt(apus_clone3_on_stack(&arguments, Entry.run, entry.toOpaque()))
-            }
+        let pid = withUnsafeMutablePointer(to: &pidfd) {
+            arguments.pidfd = UInt64(UInt(bitPattern: $0))
+            return CInt(apus_clone3_on_stack(&arguments, Entry.run, entry.toOpaque()))
         }
-        return ProcessHandle(pid: pid, pidfd: FileDescriptor(rawValue: pidfd))
+        if pid >= 0 { return ProcessHandle(pid: pid, pidfd: FileDescriptor(rawValue: pidfd)) }
+        let error = SystemCallError("clone3", "", Errno(rawValue: Glibc.errno))
+        guard error.errno == .noFunction else { throw error }
+        // A filter around this allows clone(2) at most, which is then to do with memory of its own.
+        guard let process = try clone(into: namespaces, cgroup: cgroup) else { body() }
+        return process
     }
 
     /// What the new process runs, in a form that C can carry.

@@ -9,6 +9,7 @@
 //   supervisor → init    .proceed           only after .listener, which may come after .executing
 //   init  → supervisor   .netDevices        only with network devices of the host: its network namespace is there
 //   supervisor → init    .proceed           only after .netDevices
+//   init  → supervisor   .view + fd         only when asked for: its mount namespace, which so outlives it
 //   init  → supervisor   .note              any time: something that the user should know
 //   init  → supervisor   .executing         everything is set up
 //   child → parent       .tree + fd         from an errand into another mount namespace: a mount from there
@@ -33,6 +34,7 @@ enum Message {
     case tree(FileDescriptor)
     case listener(FileDescriptor)
     case netDevices
+    case view(FileDescriptor)
     case executing
     case failed(Failure)
     /// The other side is gone, or has started the container's command.
@@ -64,6 +66,7 @@ struct Channel {
         case .tree(let tree): try send(bytes: [UInt8(ascii: "t")], descriptor: tree)
         case .netDevices: try send(bytes: [UInt8(ascii: "d")])
         case .listener(let listener): try send(bytes: [UInt8(ascii: "l")], descriptor: listener)
+        case .view(let mounts): try send(bytes: [UInt8(ascii: "v")], descriptor: mounts)
         case .note(let text): try send(bytes: Array([UInt8(ascii: "n")] + text.utf8.prefix(Self.limit - 1)))
         case .executing: try send(bytes: [UInt8(ascii: "x")])
         case .failed(let failure): try send(bytes: Array(Self.encode(failure).prefix(Self.limit)))
@@ -85,6 +88,7 @@ struct Channel {
         case UInt8(ascii: "t") where descriptor >= 0: return .tree(FileDescriptor(rawValue: descriptor))
         case UInt8(ascii: "d"): return .netDevices
         case UInt8(ascii: "l") where descriptor >= 0: return .listener(FileDescriptor(rawValue: descriptor))
+        case UInt8(ascii: "v") where descriptor >= 0: return .view(FileDescriptor(rawValue: descriptor))
         case UInt8(ascii: "n"): return .note(String(decoding: bytes[1..<count], as: UTF8.self))
         case UInt8(ascii: "x"): return .executing
         case UInt8(ascii: "f"): return .failed(Self.decode(bytes[1..<count]))

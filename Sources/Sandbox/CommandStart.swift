@@ -77,7 +77,7 @@ struct CommandStart {
         try HookPoint.startContainer.run(startHooks, state, environment: process.env ?? [])
     }
 
-    private func loadFilter() throws(Failure) {
+    func loadFilter() throws(Failure) {
         guard let seccomp else { return }
         let listener = try step("load", "seccomp filter") { () throws(SystemCallError) in try seccomp.install() }
         if let listener { try SeccompListener.handOver(listener, over: channel) }
@@ -122,14 +122,14 @@ struct CommandStart {
         try check("mount", "'/dev/console'") { apus_mount(path, "/dev/console", nil, UInt(MS_BIND), nil) }
     }
 
-    private func limitCapabilities() throws(Failure) {
+    func limitCapabilities() throws(Failure) {
         guard let names = process.capabilities?.bounding else { return }
         try step("drop", "capabilities") { () throws(SystemCallError) in
             try Capabilities.dropBoundingSet(keeping: CapabilitySet.reading(names).set)
         }
     }
 
-    private func assumeCapabilities() throws(Failure) {
+    func assumeCapabilities() throws(Failure) {
         guard let sets = process.capabilities else { return }
         let permitted = CapabilitySet.reading(sets.permitted ?? []).set
         // Usually these are the same, and looking names up is not for nothing.
@@ -152,7 +152,7 @@ struct CommandStart {
             + "or --userns auto"
     }
 
-    private func setRlimits() throws(Failure) {
+    func setRlimits() throws(Failure) {
         for limit in process.rlimits ?? [] {
             guard let resource = Rlimits.resource(named: limit.type) else {
                 throw Failure("set rlimit", limit.type, "no such limit")
@@ -167,7 +167,7 @@ struct CommandStart {
     }
 
     /// What the process has for as long as it runs, and gives to what it forks; while there are rights to it.
-    private func setScheduling() throws(Failure) {
+    func setScheduling() throws(Failure) {
         if let scheduler = process.scheduler { try scheduler.apply() }
         if let priority = process.ioPriority { try priority.apply() }
         if let memoryPolicy { try memoryPolicy.apply() }
@@ -225,7 +225,7 @@ struct CommandStart {
     }
 
     /// Puts three descriptors to 0, 1 and 2, whichever numbers they have now.
-    private static func duplicate(_ sources: [FileDescriptor]) throws(SystemCallError) {
+    static func duplicate(_ sources: [FileDescriptor]) throws(SystemCallError) {
         var moved: [CInt] = []
         for source in sources {
             moved.append(try check("fcntl", "F_DUPFD") { apus_fcntl_int(source.rawValue, F_DUPFD_CLOEXEC, 3) })
@@ -247,8 +247,28 @@ struct CommandStart {
     }
 
     private func environment(home: String) -> [String] {
-        let given = process.env ?? []
-        return given.contains { $0.hasPrefix("HOME=") } ? given : given + ["HOME=\(home)"]
+        var variables = process.env ?? []
+        if variables.contains(where: { $0.hasPrefix("HOME=") }) { return variables }
+        let variable = "HOME=\(home)"
+        // An environment that is in order stays so.
+        variables.insert(
+            variable, at: Self.isOrdered(variables) ? Self.place(of: variable, in: variables) : variables.count)
+        return variables
+    }
+
+    private static func isOrdered(_ variables: [String]) -> Bool {
+        var index = 1
+        while index < variables.count {
+            if !variables[index - 1].utf8.lexicographicallyPrecedes(variables[index].utf8) { return false }
+            index += 1
+        }
+        return true
+    }
+
+    private static func place(of variable: String, in variables: [String]) -> Int {
+        var index = 0
+        while index < variables.count, variables[index].utf8.lexicographicallyPrecedes(variable.utf8) { index += 1 }
+        return index
     }
 }
 

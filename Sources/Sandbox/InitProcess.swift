@@ -28,6 +28,7 @@ struct InitProcess {
             supervisorEnd.socket.closeQuietly()
             listener?.close()
             if !sandbox.engine.outlivesMaker { try dieWithSupervisor() }
+            if let inPlace = sandbox.inPlace { try start(inPlace: inPlace) }
             try start()
         } catch {
             StartGate.report(error, over: channel)
@@ -57,6 +58,8 @@ struct InitProcess {
             try? channel.send(.note(text))  // `try?`: a supervisor that is gone has nobody to tell
         }
         try mount(sources, in: mounts)
+        let secrets = sandbox.secrets.isEmpty ? nil : try SecretMounts(sandbox.secrets, in: mounts)
+        if sandbox.keepsView { try sendView() }
         try nameHost()
         try writeSysctls(root)
         try bringUpLoopback()
@@ -65,6 +68,8 @@ struct InitProcess {
         try receiveNetDevices()
         if let hooks = spec.hooks { try runHooks(hooks) }
         try enter(root)
+        if let secrets { try secrets.fill(for: spec.process?.user ?? Spec.User(), groupNames: spec.groupNames) }
+        if let workspace = sandbox.workspace, !sandbox.rehearses { try giveWorkspace(workspace) }
         try makeWorkingDirectory()
         try CommandStart(
             process: spec.process ?? Spec.Process(cwd: "/"), seccomp: sandbox.seccomp, streams: sandbox.streams,
@@ -87,7 +92,7 @@ struct InitProcess {
     }
 
     /// Writing 0 means the writer itself, whatever PID namespace it is in.
-    private func joinCgroup() throws(Failure) {
+    func joinCgroup() throws(Failure) {
         for file in sandbox.cgroup.joinFiles {
             try step("join cgroup", "") { () throws(SystemCallError) in try file.writeFully("0".utf8) }
             file.closeQuietly()
@@ -118,7 +123,7 @@ struct InitProcess {
         return !(rule?.starts(with: "deny".utf8) ?? false)
     }
 
-    private func mapIDs() throws(Failure) {
+    func mapIDs() throws(Failure) {
         guard makesUserNamespace else { return }
         if mapsOwnIDsAlone, let uid = linux?.uidMappings?.first, let gid = linux?.gidMappings?.first {
             return try IDMaps.mapSelf(uid, gid)
@@ -129,7 +134,7 @@ struct InitProcess {
     }
 
     /// Keeps mounts made here from the host, and the host's from here unless the root asks for them.
-    private func isolateMounts() throws(Failure) {
+    func isolateMounts() throws(Failure) {
         // A mount namespace of somebody else stays as it is: this is not its only user.
         guard !joined.includesMounts else { return }
         let receives = linux?.rootfsPropagation.flatMap { Propagation.reading($0)?.propagation } == .slave
@@ -204,10 +209,35 @@ struct InitProcess {
         if let network { try joinNetwork(network) }
     }
 
+    private func sendView() throws(Failure) {
+        try step("open", "/proc/self/ns/mnt") { () throws(SystemCallError) in
+            let mounts = try FileDescriptor.workingDirectory.open("/proc/self/ns/mnt")
+            defer { mounts.closeQuietly() }
+            try channel.send(.view(mounts))
+        }
+    }
+
+    /// Root may write to them whoever they belong to.
+    private func giveWorkspace(_ path: String) throws(Failure) {
+        let user = try Identity.resolve(spec.process?.user ?? Spec.User(), groupNames: [])
+        if user.uid == 0 { return }
+        try step("give workspace", path) { () throws(SystemCallError) in
+            let directory = try FileDescriptor.workingDirectory.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            defer { directory.closeQuietly() }
+            try Ownership.give(directory, to: (user.uid, user.gid))
+        }
+    }
+
     private func nameHost() throws(Failure) {
         if let name = spec.hostname {
             try step("set hostname", name) { () throws(SystemCallError) in
-                try check("sethostname", "'\(name)'") { apus_sethostname(name, name.utf8.count) }
+                do throws(SystemCallError) {
+                    try check("sethostname", "'\(name)'") { apus_sethostname(name, name.utf8.count) }
+                } catch {
+                    // Podman's filter, say, leaves it to those who have CAP_SYS_ADMIN outside.
+                    guard error.errno == .notPermitted, sandbox.hostnameIsUsual else { throw error }
+                    try channel.send(.note("setting a host name is refused here: the container has this machine's"))
+                }
             }
         }
         if let name = spec.domainname {
@@ -241,7 +271,7 @@ struct InitProcess {
         guard case .proceed = answer else { CurrentProcess.exitNow(1) }  // the supervisor failed, and says so itself
     }
 
-    private func bringUpLoopback() throws(Failure) {
+    func bringUpLoopback() throws(Failure) {
         guard sandbox.network == nil, spec.makes(.network) else { return }
         try step("bring up", "loopback") { () throws(SystemCallError) in try Loopback.bringUp() }
     }

@@ -197,7 +197,8 @@ struct MountTable {
         try attach(view.tree, to: path, directory: true)
     }
 
-    private func attach(_ mount: FileDescriptor, to path: String, directory: Bool) throws(Failure) {
+    /// Puts a mount in place.
+    func attach(_ mount: FileDescriptor, to path: String, directory: Bool) throws(Failure) {
         let target = try openTarget(path, directory: directory)
         defer { target.closeQuietly() }
         try step("mount", path) { () throws(SystemCallError) in

@@ -107,11 +107,16 @@ struct Overlay {
             guard try here.makeDirectory("\(layers)/upper", mode: 0o755) else { return }
             try here.makeDirectory("\(layers)/work", mode: 0o700)
             let status = try here.status(of: lower[0])
-            try check("chmod", "'\(layers)/upper'") { chmod("\(layers)/upper", status.st_mode & 0o7777) }
+            let made = try here.status(of: "\(layers)/upper")
+            if made.st_mode != status.st_mode {
+                try check("chmod", "'\(layers)/upper'") { chmod("\(layers)/upper", status.st_mode & 0o7777) }
+            }
             if userAttributes {
                 if mapped.isEmpty, lower.count == 1 { try makeTemporaryDirectories(layers) }
             } else {
-                try giveUpper(of: layers, to: status)
+                if made.st_uid != status.st_uid || made.st_gid != status.st_gid {
+                    try giveUpper(of: layers, to: status)
+                }
             }
         }
     }

@@ -7,8 +7,11 @@ import SystemPackage
 enum ReapingInit {
     /// Forks: returns in the child, which goes on to be the command; the parent is init until that child ends.
     ///
-    /// - Parameter socket: The channel to the supervisor, which only the child keeps.
-    static func becomeInit(closing socket: FileDescriptor) throws(Failure) {
+    /// - Parameters:
+    ///   - socket: The channel to the supervisor, which only the child keeps.
+    ///   - sharesTerminal: Whether the command is in init's own process group, so that both get what a terminal sends.
+    static func becomeInit(closing socket: FileDescriptor, sharingTerminal sharesTerminal: Bool = false) throws(Failure)
+    {
         var all = sigset_t()
         sigfillset(&all)
         sigprocmask(SIG_BLOCK, &all, nil)
@@ -19,7 +22,7 @@ enum ReapingInit {
         socket.closeQuietly()
         hideCaller()
         _ = apus_close_range(0, UInt32.max, 0)
-        CurrentProcess.exitNow(serve(child, all))
+        CurrentProcess.exitNow(serve(child, all, sharesTerminal))
     }
 
     /// The command line and the environment of `apus run` may hold secrets, and /proc/1 shows both to the container.
@@ -34,13 +37,14 @@ enum ReapingInit {
     }
 
     /// - Returns: The child's exit status as a shell gives it.
-    private static func serve(_ child: pid_t, _ signals: sigset_t) -> Int32 {
+    private static func serve(_ child: pid_t, _ signals: sigset_t, _ sharesTerminal: Bool) -> Int32 {
         var signals = signals
         while true {
-            var signal: CInt = 0
-            sigwait(&signals, &signal)
+            var info = siginfo_t()
+            let signal = sigwaitinfo(&signals, &info)
+            guard signal > 0 else { continue }  // interrupted by what nobody can block
             guard signal == SIGCHLD else {
-                kill(child, signal)
+                if !sharesTerminal || info.si_code <= 0 { kill(child, signal) }
                 continue
             }
             while true {

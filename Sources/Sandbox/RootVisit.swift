@@ -18,6 +18,11 @@ public enum RootVisit: Sendable {
     /// - Parameter mountPoint: An empty directory that a root without a place of its own is attached to.
     case stopped(root: RootFilesystem, mountPoint: String, spec: Spec)
 
+    /// That of a container that has ended, as it last was, with its mounts.
+    ///
+    /// - Parameter mounts: Its mount namespace, which lives for as long as this is open.
+    case ended(mounts: FileDescriptor, spec: Spec)
+
     /// Starts `body` in a child process in the root, with `/` as its working directory.
     ///
     /// The child is root in the container's user namespace.
@@ -26,6 +31,11 @@ public enum RootVisit: Sendable {
         case .running(let initProcess, let spec):
             return try Errand.start { () throws(Failure) in
                 try Self.join(initProcess, spec)
+                try body()
+            }
+        case .ended(let mounts, let spec):
+            return try Errand.start { () throws(Failure) in
+                try Self.join(mounts, spec)
                 try body()
             }
         case .stopped(let root, let mountPoint, let spec):
@@ -111,13 +121,35 @@ public enum RootVisit: Sendable {
     // MARK: A running container
 
     private static func join(_ initProcess: ProcessHandle, _ spec: Spec) throws(Failure) {
+        try join(spec) { () throws(SystemCallError) in
+            try CurrentProcess.join(spec.has(.user) ? [.user, .mount] : .mount, of: initProcess.pidfd)
+        }
+    }
+
+    private static func join(_ mounts: FileDescriptor, _ spec: Spec) throws(Failure) {
+        try join(spec) { () throws(SystemCallError) in
+            if spec.has(.user) {
+                let owner = try check("ioctl", "NS_GET_USERNS") {
+                    apus_ioctl_int(mounts.rawValue, ownerOfNamespace, 0)
+                }
+                let users = FileDescriptor(rawValue: owner)
+                defer { users.closeQuietly() }
+                try CurrentProcess.join(.user, file: users, named: "user")
+            }
+            try CurrentProcess.join(.mount, file: mounts, named: "mnt")
+        }
+    }
+
+    /// `NS_GET_USERNS` of ioctl_ns(2), whose macro Swift cannot import.
+    private static let ownerOfNamespace: UInt = 0xb701
+
+    private static func join(_ spec: Spec, _ enter: () throws(SystemCallError) -> Void) throws(Failure) {
         let proc = try openMachineProc()
-        let ownsUsers = spec.has(.user)
         try step("join", "the container's mounts") { () throws(SystemCallError) in
             // The container's processes must not look into this one, which holds descriptors of the host.
             try CurrentProcess.setDumpable(false)
-            try CurrentProcess.join(ownsUsers ? [.user, .mount] : .mount, of: initProcess.pidfd)
-            if ownsUsers {
+            try enter()
+            if spec.has(.user) {
                 try check("setresgid", "0") { apus_setresgid(0) }
                 try check("setresuid", "0") { apus_setresuid(0) }
             }

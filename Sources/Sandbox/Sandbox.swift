@@ -32,8 +32,18 @@ public struct Sandbox: Sendable {
     public var network: FileDescriptor?
     /// Connects the network namespace of init, whose number it gets, when init is in it; `nil` where nobody needs to.
     public var connect: (@Sendable (pid_t) throws(Failure) -> Void)?
+    /// Whether the Spec's host name is only the usual one, which a filter around Apus may forbid to set.
+    public var hostnameIsUsual = false
+    /// Files in memory, which no Spec may hold.
+    public var secrets: [SecretFile] = []
+    /// Whether the supervisor gets init's mount namespace, to look into it when the container has ended.
+    public var keepsView = false
+    /// A directory of the container whose files the command's user is given, if that is not root.
+    public var workspace: String?
     /// What an engine asks for beyond a Spec.
     public var engine = EngineOptions()
+    /// Set for a command that runs on the machine's own files; no Spec of others can ask for it.
+    public var inPlace: InPlace?
 
     public init(
         spec: Spec, root: RootFilesystem, mountPoint: String, seccomp: BPFProgram?, streams: StandardStreams,
@@ -94,11 +104,13 @@ public struct Launch: Sendable {
 
     /// Serves init until it runs the container's command.
     ///
-    /// - Parameter onNote: Called with what the user should know of the start.
+    /// - Parameters:
+    ///   - onNote: Called with what the user should know of the start.
+    ///   - onView: Called with init's mount namespace, where that was asked for.
     /// - Returns: The master side of its terminal, if it asked for one.
     /// - Throws: What init could not do; it has been reaped then.
     public func waitUntilRunning(
-        onNote: (String) -> Void = { _ in }
+        onNote: (String) -> Void = { _ in }, onView: (FileDescriptor) -> Void = { $0.closeQuietly() }
     ) throws(Failure) -> FileDescriptor? {
         defer {
             channel.socket.closeQuietly()
@@ -118,6 +130,7 @@ public struct Launch: Sendable {
                     try step("start container", "its init") { () throws(SystemCallError) in try channel.send(.proceed) }
                 case .console(let terminal): console = terminal
                 case .note(let text): onNote(text)
+                case .view(let mounts): onView(mounts)
                 case .listener(let descriptor): try hand(descriptor)
                 case .netDevices: try moveNetDevices()
                 case .failed(let failure): throw failure

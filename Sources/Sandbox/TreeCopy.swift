@@ -168,7 +168,7 @@ public enum TreeCopy {
         return CInt(truncatingIfNeeded: sent)
     }
 
-    private static func copyMetadata(
+    static func copyMetadata(
         _ status: FileStatus, from: FileDescriptor, to: FileDescriptor
     ) throws(SystemCallError) {
         try giveAway { () throws(SystemCallError) in

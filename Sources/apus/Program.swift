@@ -8,11 +8,14 @@ import SystemPackage
 enum Program {
     static let version = "0.1.0"
 
+    /// Whether the caller ignores SIGPIPE (`SIG_IGN`). Written once, before anything else.
+    private(set) nonisolated(unsafe) static var ignoresPipe = false
+
     /// - Parameter arguments: As the kernel gives them, the executable's own name first.
     /// - Returns: The exit status.
     static func run(_ arguments: [String]) -> Int32 {
         // A parent that ignores SIGPIPE hands that down: without its default action `apus logs | head` never ends.
-        signal(SIGPIPE, SIG_DFL)
+        ignoresPipe = unsafeBitCast(signal(SIGPIPE, SIG_DFL), to: Int.self) == 1
         openMissingStreams()
         do {
             return try dispatch(arguments)
@@ -42,14 +45,14 @@ enum Program {
             Output.write(Root.helpMessage(for: Root.self) + "\n")
             return try Output.finish()
         }
+        // The hot path: the whole of such a run takes less time than ArgumentParser's look at its options.
+        if ProcessCommands.names.contains(name) { return try ProcessCommands.run(name, Array(words)) }
         if CommandGroups.names.contains(name), words.first.map({ $0 == "--help" || $0 == "-h" }) ?? true {
             Output.write(CommandGroups.help(name))
             return try Output.finish()
         }
         switch try CommandGroups.resolve(name, &words) {
         case "oci": return RuntimeProgram.run(words)
-        // The hot path: the whole of such a run takes less time than ArgumentParser's look at its options.
-        case let name where ProcessCommands.names.contains(name): return try ProcessCommands.run(name, Array(words))
         case "help": return try help(words)
         case "__complete":
             Output.write(Completion(Array(words)).text)

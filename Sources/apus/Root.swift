@@ -32,6 +32,7 @@ struct Root: ParsableCommand {
                 name: "Images",
                 subcommands: [
                     PullImage.self, PushImage.self, ListImages.self, RemoveImages.self, TagImage.self, ShowHistory.self,
+                    ShowReferrers.self,
                     InspectImages.self,
                     PruneImages.self, SaveImages.self, LoadImages.self, ImportImage.self, ExportContainer.self,
                     CommitContainer.self, SearchImages.self, LogIn.self, LogOut.self,
@@ -43,9 +44,13 @@ struct Root: ParsableCommand {
                     PruneNetworks.self, ConnectNetwork.self, DisconnectNetwork.self,
                 ]),
             CommandGroup(
+                name: "Reports",
+                subcommands: [ShowReport.self, CompareReports.self, SuggestLimits.self]),
+            CommandGroup(
                 name: "This machine",
                 subcommands: [
-                    DoctorCommand.self, Info.self, DiskUsage.self, PruneSystem.self, Version.self,
+                    LimitStub.self, DoctorCommand.self, Info.self, DiskUsage.self, PruneSystem.self, ListCaches.self,
+                    RemoveCaches.self, PruneCaches.self, Version.self,
                 ]),
         ])
 

@@ -12,22 +12,33 @@ rounds=${ROUNDS:-5}
 apus=$(readlink -f -- "${APUS:-$here/../../.build/release/apus}")
 [[ -x $apus ]] || { echo "bench: no executable '$apus'; run make build" >&2; exit 1; }
 ((EUID == 0)) || exec sudo --preserve-env=ROUNDS,APUS -- "$0"
-"$here/../../.ci/install-dependencies" bench-images
 
-load=$(cut -d' ' -f1-3 /proc/loadavg)
-work=$(mktemp -d -t apus-bench.XXXXXX)
-export APUS_ROOT=$work/data
-registry=
-clean_up() {
-    [[ ! $registry ]] || kill "$registry" 2>/dev/null || true
-    umount "$work/podman/overlay" 2>/dev/null || true
-    rm -rf -- "$work"
+# All engines run in namespaces of their own, which end with the bench.
+if [[ ! ${BENCH_WORK:-} ]]; then
+    "$here/../../.ci/install-dependencies" bench-images
+    BENCH_LOAD=$(cut -d' ' -f1-3 /proc/loadavg)
+    BENCH_WORK=$(mktemp -d -t apus-bench.XXXXXX)
+    export BENCH_LOAD BENCH_WORK
+    trap 'find /sys/fs/cgroup -depth -type d -path "*/${BENCH_WORK##*/}*" -exec rmdir {} + || true
+        rm -rf --one-file-system -- "$BENCH_WORK"' EXIT
+    unshare --mount --uts --net --pid --ipc --fork --kill-child --mount-proc "$0"
+    exit
+fi
+work=$BENCH_WORK
+export DOCKER_HOST=unix:///run/docker.sock DOCKER_CONFIG=$work/docker-config
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/lock "$DOCKER_CONFIG"
+echo {} >"$DOCKER_CONFIG/config.json"
+ip link set lo up
+[[ ! -d /sys/fs/cgroup/unified ]] || umount /sys/fs/cgroup/unified
+# until COMMAND...: waits until it succeeds, at most 30 s.
+until_ready() {
+    local end=$((SECONDS + 30))
+    until "$@" >/dev/null 2>&1; do ((SECONDS < end)) || { echo "bench: '$*' does not succeed" >&2; exit 1; }; sleep 0.05; done
 }
-trap clean_up EXIT
 
 # --- the registry and the image ----------------------------------------------
-port=$((20000 + RANDOM % 20000))
-host=127.0.0.1:$port image=127.0.0.1:$port/bench:latest
+host=127.0.0.1:5000 image=127.0.0.1:5000/bench:latest
 cat >"$work/registry.yml" <<END
 version: 0.1
 log: {level: error, accesslog: {disabled: true}}
@@ -36,7 +47,7 @@ http: {addr: "$host"}
 END
 docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
 registry=$!
-for ((i = 0; i < 200; i++)); do curl -sf "http://$host/v2/" >/dev/null && break || sleep 0.05; done
+until_ready curl -sf "http://$host/v2/"
 
 layout=$work/layout
 umoci init --layout "$layout"
@@ -46,11 +57,16 @@ for layer in 1 2 3 4; do
     tree=$work/tree
     rm -rf "$tree"
     if ((layer == 1)); then cp -a "$work/root" "$tree"; else mkdir "$tree"; fi
-    # 30 KB each, of which half can be compressed.
+    # 30 KB each, of words that come as they may: they pack to about a third, as programs do.
     mkdir -p "$tree/opt/layer$layer"/{0..49}
-    for ((file = 0; file < 5000; file++)); do
-        { head -c 15000 /dev/urandom; head -c 15000 /dev/zero; } >"$tree/opt/layer$layer/$((file % 50))/$file"
-    done
+    perl -e '
+        open(my $random, "<", "/dev/urandom") or die;
+        my @words = map { read($random, my $word, 2 + $_ % 9); substr(unpack("H*", $word), 0, 2 + $_ % 9) } 0 .. 255;
+        for my $file (0 .. 4999) {
+            read($random, my $numbers, 5000);
+            open(my $out, ">", "$ARGV[0]/" . $file % 50 . "/$file") or die;
+            print $out substr(join("", @words[unpack("C*", $numbers)]), 0, 30000);
+        }' "$tree/opt/layer$layer"
     tar -C "$tree" --numeric-owner --owner 0 --group 0 -cf "$work/layer.tar" .
     umoci raw add-layer --image "$layout:bench" "$work/layer.tar"
 done
@@ -58,79 +74,124 @@ rm -rf "$work/tree" "$work/layer.tar"
 skopeo copy -q --insecure-policy --dest-tls-verify=false "oci:$layout:bench" "docker://$image"
 mapfile -t layers < <(skopeo inspect --tls-verify=false "docker://$image" | jq -r '.Layers[]')
 
-# --- timings ------------------------------------------------------------------
+# --- transfers ------------------------------------------------------------------
 declare -A times=()
-# timed NAME COMMAND...: wall time in milliseconds.
+# timed NAME COMMAND...: wall time in milliseconds, from a disk that has nothing left to write.
 timed() {
+    sync
     local begun=$EPOCHREALTIME
-    "${@:2}" >"$work/out" 2>&1 || { echo "bench: $1: $(tail -n 1 "$work/out")" >&2; return 1; }
+    "${@:2}" >"$work/out" 2>&1 || { echo "bench: $1: $(tail -n 1 "$work/out")" >&2; exit 1; }
     times[$1]+=" $(awk -v a="$begun" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.2f", (b - a) * 1000 }')"
 }
-median() { tr ' ' '\n' <<<"${times[$1]-}" | grep . | sort -n | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : "-" }'; }
+# measured NAME COMMAND...: as timed, and its peak memory in KiB as `NAME memory`.
+measured() {
+    timed "$1" /usr/bin/time -f %M -o "$work/memory" "${@:2}"
+    times["$1 memory"]+=" $(tail -n 1 "$work/memory")"
+}
+median() { tr ' ' '\n' <<<"${times[$1]}" | grep . | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-pipeline() {
+# in_parallel COMMAND: for all layers.
+in_parallel() {
     local pids=() layer
-    for layer in "${layers[@]}"; do
-        mkdir -p "$work/pipe/${layer#*:}"
-        (curl -sf "http://$host/v2/bench/blobs/$layer" | zcat | tar -x -C "$work/pipe/${layer#*:}") & pids+=($!)
-    done
+    for layer in "${layers[@]}"; do "$1" "$layer" & pids+=($!); done
     wait "${pids[@]}"
 }
-# What a push of the same bytes takes at least: each blob by one upload.
-uploads() {
-    local layer place
-    for layer in "${layers[@]}"; do
-        (
-            place=$(curl -sfD - -o /dev/null -X POST "http://$host/v2/raw$1/blobs/uploads/" | tr -d '\r' |
-                awk 'tolower($1) == "location:" { print $2 }')
-            curl -sf -X PUT -H 'Content-Type: application/octet-stream' \
-                --data-binary "@$layout/blobs/sha256/${layer#*:}" "$place&digest=$layer"
-        ) &
-    done
-    wait $(jobs -p | grep -v "^$registry$")
+unpack() {
+    mkdir -p "$pipe/${1#*:}"
+    curl -sf "http://$host/v2/bench/blobs/$1" | zcat | tar -x -C "$pipe/${1#*:}"
 }
-podman="podman --root $work/podman --runroot $work/podman-run --storage-driver overlay"
+# What a push of the same bytes takes at least: each blob by one upload.
+upload() {
+    local place
+    place=$(curl -sf -D - -o /dev/null -X POST "http://$host/v2/raw$round/blobs/uploads/" | tr -d '\r' |
+        awk 'tolower($1) == "location:" { print $2 }')
+    curl -sf -X PUT -H 'Content-Type: application/octet-stream' -T "$layout/blobs/sha256/${1#*:}" "$place&digest=$1"
+}
+# Data directories of its own for each round, all removed in the end: for minutes after many files have been removed, ext4
+# takes long to find inodes for new ones.
+begin_round() {
+    local data=$work/round$1 options=()
+    mkdir -p "$data/apus" /var/lib/apus
+    # In its usual places: /run is a tmpfs.
+    mount --bind "$data/apus" /var/lib/apus
+    podman=(podman --root "$data/podman" --runroot /run/podman --storage-driver overlay)
+    pipe=$data/pipe
+    # The usual limit on open files is higher than root here may set.
+    prlimit --nofile=1048576:1048576 true 2>/dev/null || options+=(--default-ulimit nofile=1024:1024)
+    dockerd --host "$DOCKER_HOST" --data-root "$data/docker" --exec-root /run/docker --pidfile /run/docker.pid \
+        --bridge none --iptables=false --cgroup-parent "/${work##*/}" "${options[@]}" >"$work/dockerd.log" 2>&1 &
+    dockerd=$!
+    until_ready docker info
+}
+end_round() {
+    kill "$dockerd" && wait "$dockerd" || true
+    umount /var/lib/apus
+}
 for ((round = 1; round <= rounds; round++)); do
-    rm -rf "$APUS_ROOT" "$work/pipe"
-    $podman rmi -af >/dev/null 2>&1 || true
-    sync
-    timed pull /usr/bin/env time -f %M -o "$work/memory" "$apus" pull -q "$image"
-    times[memory]+=" $(<"$work/memory")"
+    ((round == 1)) || end_round
+    begin_round "$round"
+    measured pull "$apus" pull -q "$image"
     timed 'second pull' "$apus" pull -q "$image"
-    timed pipeline pipeline
-    if command -v podman >/dev/null; then timed 'podman pull' $podman pull -q --tls-verify=false "$image" || true; fi
-    if docker info >/dev/null 2>&1; then
-        docker rmi -f "$image" >/dev/null 2>&1 || true
-        timed 'docker pull' docker pull -q "$image" || true
-    fi
-    "$apus" tag "$image" "$host/pushed$round"
-    timed push "$apus" push -q "$host/pushed$round"
-    timed uploads uploads "$round"
+    timed pipeline in_parallel unpack
+    timed 'podman pull' "${podman[@]}" pull -q --tls-verify=false "$image"
+    timed 'docker pull' docker pull -q "$image"
+    # A registry by another name: none of its repositories has a blob that could be mounted.
+    "$apus" tag "$image" "localhost:5000/pushed$round"
+    measured push "$apus" push -q "localhost:5000/pushed$round"
+    timed uploads in_parallel upload
     timed save "$apus" save -o "$work/save.tar" "$image"
-    timed tar tar -cf "$work/tar.tar" -C "$APUS_ROOT/images" blobs
+    timed tar tar -cf "$work/tar.tar" -C /var/lib/apus/images blobs
 done
 
 # --- runs -----------------------------------------------------------------------
-run="$apus run --rm --network none"
 tar -C "$work/root" -c . | "$apus" import - small >/dev/null
-runs() { hyperfine -N --style none --warmup 3 --runs 100 --export-json "$work/run.json" "$@" >/dev/null 2>&1 &&
-    jq -r '.results[].median * 1000' "$work/run.json"; }
-mapfile -t before < <(runs "$run --rootfs $work/root true" "$run small true")
+runs() {
+    hyperfine -N --style none --warmup 5 --runs 200 --export-json "$work/run.json" "$@" >/dev/null 2>&1
+    jq -r '.results[].median * 1000' "$work/run.json"
+}
+mapfile -t before < <(runs "$apus run --rm --rootfs $work/root true" "$apus run --rm small true" "$apus run --rm $image true")
 mkdir "$work/tiny"
 for ((n = 0; n < 500; n++)); do
     echo "$n" >"$work/tiny/n"
     tar -C "$work/tiny" -c . | "$apus" import - "many:$n" >/dev/null
 done
-mapfile -t after < <(runs "$run small true")
+mapfile -t after < <(runs "$apus run --rm --rootfs $work/root true" "$apus run --rm small true")
+mapfile -t others < <(
+    hyperfine -N --style none --warmup 2 --runs 20 --export-json "$work/run.json" \
+        "${podman[*]} run --rm --network none $image true" "docker run --rm --network none $image true" >/dev/null 2>&1
+    jq -r '.results[].median * 1000' "$work/run.json"
+)
+end_round
+kill "$registry" || true
 
+version() { dpkg-query --show --showformat '${Package} ${Version}' "$1"; }
+ratio() { awk -v a="$(median "$1")" -v b="$(median "$2")" 'BEGIN { printf "%.2f", a / b }'; }
+row() { printf '%-44s %10s   %s\n' "$@"; }
 cat <<END
-load before: $load
+load before: $BENCH_LOAD; $(uname -r), $(nproc) processors
+$(version podman), $(version docker.io), $(version docker-registry), $(version curl)
 
-$(printf '%-34s %10s' "milliseconds, median of $rounds rounds" '')
-$(for name in pull 'second pull' pipeline 'podman pull' 'docker pull' push uploads save tar; do
-    printf '%-34s %10s\n' "$name" "$(median "$name")"; done)
-$(printf '%-34s %10s' 'peak memory of a pull, KiB' "$(median memory)")
-$(printf '%-34s %10.2f' 'run --rootfs' "${before[0]}")
-$(printf '%-34s %10.2f' 'run IMAGE' "${before[1]}")
-$(printf '%-34s %10.2f' 'run IMAGE beside 500 images' "${after[0]}")
+$(row "milliseconds, median of $rounds rounds" '' target)
+$(row pull "$(median pull)" "")
+$(row '  of the bare pipeline' "$(ratio pull pipeline)" '≤ 1.3')
+$(row '  times as fast as podman' "$(ratio 'podman pull' pull)" '≥ 2')
+$(row '  times as fast as docker' "$(ratio 'docker pull' pull)" '≥ 2')
+$(row '  peak memory, KiB' "$(median 'pull memory')" '< 65536')
+$(row 'pipeline: curl | zcat | tar -x' "$(median pipeline)" '')
+$(row 'podman pull' "$(median 'podman pull')" '')
+$(row 'docker pull' "$(median 'docker pull')" '')
+$(row 'second pull' "$(median 'second pull')" '< 20')
+$(row push "$(median push)" '')
+$(row '  of bare uploads' "$(ratio push uploads)" '≤ 1.5')
+$(row '  peak memory, KiB' "$(median 'push memory')" '< 65536')
+$(row 'bare uploads: curl -T' "$(median uploads)" '')
+$(row save "$(median save)" '')
+$(row '  of tar -c' "$(ratio save tar)" '≤ 1.5')
+$(row 'run --rm --rootfs true' "$(printf %.2f "${before[0]}")" '')
+$(row 'run --rm IMAGE true, 1 layer' "$(printf %.2f "${before[1]}")" '≤ 1.5 more')
+$(row 'run --rm IMAGE true, 4 layers' "$(printf %.2f "${before[2]}")" '≤ 1.5 more')
+$(row 'run --rm --rootfs true, beside 500 images' "$(printf %.2f "${after[0]}")" '')
+$(row 'run --rm IMAGE true, beside 500 images' "$(printf %.2f "${after[1]}")" '≤ 1.5 more')
+$(row 'podman run --rm' "$(printf %.2f "${others[0]}")" '')
+$(row 'docker run --rm' "$(printf %.2f "${others[1]}")" '')
 END

@@ -73,6 +73,18 @@ import Testing
         config.egress = [EgressRule(rawValue: "a.test:1")].compactMap { $0 }
         config.networkRate = try? NetworkRate(parsing: "1mbit:2mbit")  // `try?`: it is one
         config.oomScoreAdjustment = -1000
+        config.setJob { job in
+            job.isReproducible = true
+            job.secrets = [
+                SecretRequest(id: "s", source: .file(path: "/f"), target: "/t", uid: 1, gid: .max, mode: 0o440),
+                SecretRequest(id: "v", source: .variable(name: "V"), uid: 1, gid: 1),
+            ]
+            job.caches = [CacheRequest(name: "cc", destination: "/c", mode: .copyOnWrite)]
+            job.cacheWait = 0
+            job.artifacts = [ArtifactRequest(pattern: "/a/*", destination: "/d")]
+            job.artifactLimit = .max
+            job.workspace = WorkspaceRequest(source: "/w", destination: "/x")
+        }
     }
 
     private static func fillResources(_ resources: inout ResourceLimits) {

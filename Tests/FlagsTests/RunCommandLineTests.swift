@@ -212,6 +212,14 @@ import Testing
         #expect(limits == expected)
     }
 
+    @Test func `a limit of 0 is none, also over one given before`() throws {
+        let limits = try config(
+            "-m 1g -m 0 --memory-reservation 0 --memory-swap 0 --cpus 2 --cpus 0 -c 0 --cpu-period 0 --cpu-quota 0"
+                + " --blkio-weight 0"
+        ).resources
+        #expect(limits == ResourceLimits())
+    }
+
     @Test func `life is typed values`() throws {
         let config = try config(
             "--stop-signal SIGUSR1 --stop-timeout 3 --timeout 1m30s --restart on-failure:5 --log-opt max-size=10m"
@@ -242,9 +250,9 @@ import Testing
     @Test(arguments: [
         ("--memory lots", "--memory: 'lots': not a size; give a size such as 512k, 256m or 1.5g"),
         ("--memory -5", "--memory: '-5': a negative size; give a size such as 512k, 256m or 1.5g"),
-        ("--memory 0", "--memory: '0': must be more than 0"),
+        ("--memory 0k", "--memory: '0k': must be more than 0"),
         ("--cpus -1", "--cpus: '-1': a negative number of CPUs; give a number such as 0.5 or 2"),
-        ("--cpus 0", "--cpus: '0': less than the kernel accepts; give at least 0.01"),
+        ("--cpus 0.001", "--cpus: '0.001': less than the kernel accepts; give at least 0.01"),
         ("--cpuset-cpus 3-1", "--cpuset-cpus: '3-1': not a list of numbers; give one such as 0-3,7"),
         ("--blkio-weight 5", "--blkio-weight: '5': out of range; give a number from 10 to 1000"),
         ("--oom-score-adj 2000", "--oom-score-adj: '2000': out of range; give a number from -1000 to 1000"),

@@ -162,6 +162,17 @@ struct BadServerTests {
         #expect(text.contains("stalled"))
     }
 
+    @Test(arguments: ["blobs/\(layer)", "manifests/latest"])
+    func `a server that drips is given up`(path: String) throws {
+        let text = try failure(isHurried: true) { request in
+            guard request.path.hasSuffix(path), request.method == "GET" else { return nil }
+            let bytes = Self.image.layers[1]
+            return [.send([OwnServer.Step].head(200, ["Content-Length": "\(bytes.count)"]))]
+                + bytes.prefix(200).flatMap { [.send([$0]), .pause(milliseconds: 50)] }
+        }
+        #expect(text.contains("stalled: but"))
+    }
+
     @Test func `a server that does not answer at all is given up`() throws {
         let text = try failure(isHurried: true) { _ in [.stall] }
         #expect(text.contains("manifest from"))

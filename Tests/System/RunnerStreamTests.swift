@@ -12,17 +12,14 @@ import Testing
         return run
     }
 
-    /// Waits until a command has a socket, or has ended.
+    /// Waits until a command sleeps for a packet of a socket, or has ended.
     private func waitUntilConnected(_ process: RunningProcess) throws {
-        let fds = "/proc/\(process.pid)/fd"
         while !process.hasEnded {
-            // `try?` here and below: what has just ended has no descriptors, and some are closed meanwhile
-            let names = (try? FileManager.default.contentsOfDirectory(atPath: fds)) ?? []
-            let targets = names.map { try? FileManager.default.destinationOfSymbolicLink(atPath: "\(fds)/\($0)") }
-            if targets.contains(where: { $0?.hasPrefix("socket:") ?? false }) { break }
+            // `try?`: what has just ended sleeps nowhere
+            let place = try? String(contentsOfFile: "/proc/\(process.pid)/wchan", encoding: .utf8)
+            if place == "__skb_wait_for_more_packets" { return }
             usleep(2000)
         }
-        usleep(20_000)
     }
 
     @Test(arguments: Caller.available)

@@ -131,6 +131,9 @@ public struct ContainerConfig: JSONMappable, Sendable, Equatable {
     /// -1000 to 1000.
     public var oomScoreAdjustment: Int64?
 
+    /// What makes it a job, if anything does.
+    public var job: JobOptions?
+
     public init(root: RootSource) { self.root = root }
 
     /// The program and its arguments.
@@ -156,6 +159,7 @@ public struct ContainerConfig: JSONMappable, Sendable, Equatable {
         mapFiles(fields)
         mapRights(fields)
         mapLimits(fields)
+        fields.optional("job", &job)
     }
 
     private mutating func mapProgram(_ fields: JSONFields) {

@@ -31,25 +31,28 @@ public struct ContainerCopy: Sendable {
                 let source = CopySource(path: path, inContainer: true, followsLink: followsLink)
                 let output = FileDescriptor(rawValue: STDOUT_FILENO)
                 let reader = try visit.start { () throws(Failure) in try source.write(to: output) }
-                try finishOutput(reader)
+                try reader.finishOutput()
             }
             return 0
         case (.stream, .container(let name, let path)):
             return try withVisit(to: name) { visit in
                 let target = CopyTarget(
                     path: path, inContainer: true, keepsOwners: keepsOwners, takesUserStream: true)
-                return try receive(into: target, .inside(visit), from: FileDescriptor(rawValue: STDIN_FILENO))
+                return try CopyTransfer.receive(
+                    into: target, .inside(visit), from: FileDescriptor(rawValue: STDIN_FILENO))
             }
         case (.container(let name, let inside), .host(let outside)):
             return try withVisit(to: name) { visit in
-                try transfer(
-                    from: CopySource(path: inside, inContainer: true, followsLink: followsLink), .inside(visit),
+                let source = CopySource(path: inside, inContainer: true, followsLink: followsLink)
+                return try CopyTransfer.transfer(
+                    { (stream) throws(Failure) in try source.write(to: stream) }, .inside(visit),
                     to: place(outside, inContainer: false), .outside(confined: true))
             }
         case (.host(let outside), .container(let name, let inside)):
             return try withVisit(to: name) { visit in
-                try transfer(
-                    from: CopySource(path: outside, inContainer: false, followsLink: followsLink),
+                let source = CopySource(path: outside, inContainer: false, followsLink: followsLink)
+                return try CopyTransfer.transfer(
+                    { (stream) throws(Failure) in try source.write(to: stream) },
                     .outside(confined: false), to: place(inside, inContainer: true), .inside(visit))
             }
         case (.container, .container):
@@ -63,95 +66,6 @@ public struct ContainerCopy: Sendable {
 
     private func place(_ path: String, inContainer: Bool) -> CopyTarget {
         CopyTarget(path: path, inContainer: inContainer, keepsOwners: keepsOwners, takesUserStream: false)
-    }
-
-    // MARK: The two processes
-
-    /// Where a child process works.
-    private enum Side {
-        case inside(RootVisit)
-        /// On this machine's side.
-        ///
-        /// - Parameter confined: Whether it is to confine itself to a directory, which an ordinary user may do only in
-        ///   a user namespace. There, other users' IDs are not seen.
-        case outside(confined: Bool)
-
-        func start(_ body: () throws(Failure) -> Void) throws(Failure) -> Errand {
-            switch self {
-            case .inside(let visit): try visit.start(body)
-            case .outside(let confined): try Errand.start(in: confined && geteuid() != 0 ? .user : [], body)
-            }
-        }
-    }
-
-    private func transfer(
-        from source: CopySource, _ sourceSide: Side, to target: CopyTarget, _ targetSide: Side
-    ) throws -> Int64 {
-        let (read, write) = try FileDescriptor.makePipe()
-        let reader: Errand
-        do {
-            reader = try startReader(source, sourceSide, read, write)
-        } catch {
-            read.closeQuietly()
-            throw error
-        }
-        let size: Int64
-        do {
-            size = try receive(into: target, targetSide, from: read)
-        } catch {
-            read.closeQuietly()
-            // Where both fail the source's failure is the cause, unless it failed because nobody read on.
-            try finish(reader, mayBeBroken: true)
-            throw error
-        }
-        read.closeQuietly()
-        try finish(reader, mayBeBroken: false)
-        return size
-    }
-
-    private func finishOutput(_ reader: Errand) throws(Failure) {
-        do throws(Failure) {
-            try reader.finish()
-        } catch  where error.isBrokenPipe {
-            raise(SIGPIPE)  // whoever reads the stream has enough: this process ends as its child did
-        }
-    }
-
-    private func finish(_ reader: Errand, mayBeBroken: Bool) throws(Failure) {
-        do throws(Failure) {
-            try reader.finish()
-        } catch {
-            if !mayBeBroken || !error.isBrokenPipe { throw error }
-        }
-    }
-
-    private func startReader(
-        _ source: CopySource, _ side: Side, _ read: FileDescriptor, _ write: FileDescriptor
-    ) throws(Failure) -> Errand {
-        defer { write.closeQuietly() }
-        return try side.start { () throws(Failure) in
-            read.closeQuietly()  // or a target that fails would never break the pipe
-            try source.write(to: write)
-        }
-    }
-
-    private func receive(into target: CopyTarget, _ side: Side, from stream: FileDescriptor) throws -> Int64 {
-        let (read, write) = try FileDescriptor.makePipe()
-        defer { read.closeQuietly() }
-        let writer = try startWriter(target, side, stream, reportingTo: write)
-        let size = try read.readAll(limit: 64)
-        try writer.finish()
-        return Int64(String(decoding: size, as: UTF8.self)) ?? 0
-    }
-
-    private func startWriter(
-        _ target: CopyTarget, _ side: Side, _ stream: FileDescriptor, reportingTo report: FileDescriptor
-    ) throws(Failure) -> Errand {
-        defer { report.closeQuietly() }
-        return try side.start { () throws(Failure) in
-            let size = try target.read(from: stream)
-            try? report.writeFully("\(size)".utf8)  // `try?`: a parent that is gone wants no number
-        }
     }
 
     // MARK: The container
@@ -176,9 +90,4 @@ public struct ContainerCopy: Sendable {
         return try body(
             .stopped(root: try container.prepareRoot(config, spec), mountPoint: container.mountPoint, spec: spec))
     }
-}
-
-extension Failure {
-    /// Whether a child process ended because nobody read on: then that one's failure is the one to report.
-    fileprivate var isBrokenPipe: Bool { reason == "was killed by signal \(SIGPIPE)" }
 }

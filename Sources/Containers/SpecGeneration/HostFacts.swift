@@ -106,19 +106,14 @@ public struct HostFacts: Sendable {
         namespace: @escaping @Sendable (String, Spec.NamespaceType) throws(Failure) -> String
     ) -> HostFacts {
         var facts = HostFacts(
-            uid: geteuid(), gid: getegid(), isRoot: mayMount(), id: id, containerDirectory: containerDirectory,
-            dataDirectory: dataDirectory, hostName: machineName(), limitsSwap: kernelLimitsSwap(),
+            uid: geteuid(), gid: getegid(), isRoot: CurrentProcess.mayMount, id: id,
+            containerDirectory: containerDirectory, dataDirectory: dataDirectory, hostName: machineName(),
+            limitsSwap: kernelLimitsSwap(),
             exists: { FileDescriptor.workingDirectory.has($0) },
             subordinateIDs: readSubordinateIDs, devices: HostDevice.find, namespace: namespace)
         facts.owner = { try? FileDescriptor.workingDirectory.status(of: $0).st_uid }  // `try?`: nothing is there
         facts.grantableCapabilities = { Capabilities.bounding().names }
         return facts
-    }
-
-    /// Root of a container or of a service may lack the right, and then does as an ordinary user does.
-    private static func mayMount() -> Bool {
-        guard geteuid() == 0 else { return false }
-        return (try? Capabilities.effective())?.contains(.administration) ?? true  // `try?`: the first mount will say
     }
 
     /// The name of this machine, in the UTS namespace of this process.

@@ -56,7 +56,7 @@ struct SpecGeneration {
     /// What the program sees as its machine's name.
     var hostname: String {
         if config.uts == .host || (config.hostname == nil && config.network == .host) { return facts.hostName }
-        return config.hostname ?? String(facts.id.prefix(12))
+        return config.hostname ?? (config.isReproducible ? "apus" : String(facts.id.prefix(12)))
     }
 
     /// Groups by name travel to the init process, which alone can look them up, in an annotation.
@@ -104,12 +104,15 @@ struct SpecGeneration {
         var environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
         environment.append("HOSTNAME=\(hostname)")
         if config.tty { environment.append("TERM=xterm") }
+        if config.isReproducible { environment += ["LANG=C.UTF-8", "LC_ALL=C.UTF-8", "TZ=UTC"] }
         for variable in config.environment {
             let name = variable.utf8.prefix { $0 != UInt8(ascii: "=") }
             environment.removeAll { $0.utf8.prefix { $0 != UInt8(ascii: "=") }.elementsEqual(name) }
             environment.append(variable)
         }
         for name in config.unsetEnvironment { environment.removeAll { $0.hasPrefix(name + "=") } }
+        // By bytes: an order that no locale changes. HOME joins it when the user is known, in the root's own files.
+        if config.isReproducible { environment.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
         return environment
     }
 

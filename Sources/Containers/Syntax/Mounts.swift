@@ -224,7 +224,7 @@ public enum MountSyntax {
     }
 
     /// Splits at commas, except in a field that is in double quotes (a doubled quote in it stands for one).
-    private static func commaSeparated(_ text: String) throws(Failure) -> [String] {
+    static func commaSeparated(_ text: String) throws(Failure) -> [String] {
         guard text.utf8.contains(UInt8(ascii: "\"")) else {
             return text.parts(between: ",")
         }

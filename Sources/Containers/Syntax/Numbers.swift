@@ -143,6 +143,14 @@ public enum Values {
         return mask
     }
 
+    /// Reads permission bits in octal.
+    public static func mode(_ text: String) throws(Failure) -> UInt32 {
+        guard let mode = UInt32(text, radix: 8), mode <= 0o777 else {
+            throw failure(text, "not a mode", remedy: "give an octal number from 0 to 0777")
+        }
+        return mode
+    }
+
     /// Reads a signal, by name or number.
     public static func signal(_ text: String) throws(Failure) -> Signal {
         do {

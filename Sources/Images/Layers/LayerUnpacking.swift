@@ -118,19 +118,27 @@ final class LayerUnpacking {
 
     // MARK: Storing
 
-    /// Puts the layer among the others.
+    /// Gives the layer what it has from those below it; from here on it is as it will be stored.
     ///
-    /// - Parameters:
-    ///   - chain: Its own and all below it.
-    ///   - below: The directories of those below, the nearest first.
-    /// - Returns: The layer, kept from being removed: another process may have been faster.
-    func store(as chain: Digest, over below: [Held]) throws(Failure) -> Held {
+    /// - Parameter below: The directories of those below, the nearest first.
+    /// - Returns: Its own directory.
+    func complete(over below: [Held]) throws(Failure) -> Held {
         for path in implied.sorted(by: { $0.depth > $1.depth }) { try adopt(path, from: below) }
+        try attempt("store layer", "\(diffID)") { () throws(SystemCallError) in
+            try folder.descriptor.replaceFile("layer.json", with: record.json(), mode: 0o644)
+        }
+        return folder
+    }
+
+    /// Puts the layer, which is complete and on the disk, among the others.
+    ///
+    /// - Parameter chain: Its own and all below it.
+    /// - Returns: The layer, kept from being removed: another process may have been faster.
+    func store(as chain: Digest) throws(Failure) -> Held {
         let path = ImageStore.folder(of: chain)
         while true {
             if let other = try store.openIfThere(layer: chain) { return other }
             do throws(SystemCallError) {
-                try folder.descriptor.replaceFile("layer.json", with: record.json(), mode: 0o644)
                 try Linux.check("rename", path) {
                     renameat(store.directory.rawValue, name, store.directory.rawValue, path)
                 }

@@ -127,6 +127,8 @@ public final class BlobIngest: @unchecked Sendable {
         let path = ImageStore.path(of: descriptor.digest)
         let file = growing.file.descriptor
         try check("fchmod", name) { fchmod(file.rawValue, 0o644) }
+        // What has a digest for its name is trusted to have it, also after a power cut.
+        try check("fsync", name) { fsync(file.rawValue) }
         try check("rename", name) { renameat(store.directory.rawValue, name, store.directory.rawValue, path) }
         // Whoever waits for this blob waits for this.
         _ = try file.lock(exclusive: false, wait: true)

@@ -102,6 +102,7 @@ public final class BlobWriter {
         let descriptor = Descriptor(mediaType: mediaType, digest: hasher.finish(), size: size)
         if let held = try store.openIfThere(blob: descriptor.digest) { return (descriptor, held) }
         try attempt("store blob", "\(descriptor.digest)") { () throws(SystemCallError) in
+            try check("fsync", "'\(name)'") { fsync(file.descriptor.rawValue) }
             try check("rename", "'\(name)'") {
                 renameat(
                     store.directory.rawValue, name, store.directory.rawValue, ImageStore.path(of: descriptor.digest))

@@ -188,18 +188,19 @@ public final class ImageAssembly: @unchecked Sendable {
     ) throws(Failure) -> ImageRecord {
         try unpackRest()
         var folders: [Held] = []
+        for index in layers.indices { folders.insert(try finishLayer(index, over: folders), at: 0) }
+        // Neither a layer nor a name counts before all of the image would survive a power cut.
+        try store.synchronise()
         var size: Int64 = 0
         for index in layers.indices {
-            let folder = try finishLayer(index, over: folders)
-            folders.insert(folder, at: 0)
-            let record = try store.record(ofLayer: layers[index].chain)
-            size += record?.size ?? 0
-            if record?.hasOneOwner == true { remarks.insert(.hasOneOwner) }
-            if let record, record.omittedDevices > 0 { remarks.insert(.omittedDevices) }
+            let folder = try storeLayer(index)
+            folders.append(folder)
+            size += try store.record(ofLayer: layers[index].chain)?.size ?? 0
         }
         let target = target ?? descriptor
         if target.digest != descriptor.digest { held.append(try store.open(blob: target.digest)) }
         let record = makeRecord(size, target, repoDigests)
+        remarks = try store.remarks(on: record)
         let named = try name(record, names)
         withExtendedLifetime((folders, held)) {}
         return named
@@ -217,6 +218,7 @@ public final class ImageAssembly: @unchecked Sendable {
         }
     }
 
+    /// - Returns: Its directory, which is not among the others yet.
     private func finishLayer(_ index: Int, over below: [Held]) throws(Failure) -> Held {
         let layer = layers[index]
         if let folder = layer.folder { return folder }
@@ -227,7 +229,18 @@ public final class ImageAssembly: @unchecked Sendable {
             guard store.has(blob: layer.descriptor.digest) else {
                 throw Failure("unpack", "", "its blob is not in the store")
             }
-            let folder = try work.unpacking.store(as: layer.chain, over: below)
+            return try work.unpacking.complete(over: below)
+        } catch {
+            throw named(error, layer.descriptor)
+        }
+    }
+
+    private func storeLayer(_ index: Int) throws(Failure) -> Held {
+        let layer = layers[index]
+        if let folder = layer.folder { return folder }
+        do throws(Failure) {
+            guard let work = layer.work else { throw Failure("unpack", "", "was not begun") }
+            let folder = try work.unpacking.store(as: layer.chain)
             layers[index].folder = folder
             return folder
         } catch {

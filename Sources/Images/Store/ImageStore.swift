@@ -10,6 +10,7 @@ public import SystemPackage
 ///     <path>/names/<domain>/<path>:<tag>.json               what a name stands for, and all that a run needs of it
 ///     <path>/names/@/sha256:<hex>.json                      images without a name, by their ID
 ///     <path>/layers/<chain>/                                an unpacked layer: diff/ and layer.json
+///     <path>/places/                                        a layer with places to mount upon, made by the first container
 ///     <path>/ingest/                                        blobs and layers that are not whole yet, or about to go
 ///     <path>/index.lock                                     held by whoever changes names
 ///
@@ -29,9 +30,7 @@ public final class ImageStore: Sendable {
     public init(path: String) throws(Failure) {
         self.path = path
         do throws(SystemCallError) {
-            let here = FileDescriptor.workingDirectory
-            try here.makeDirectories(path, mode: 0o711)
-            directory = try here.open(path, O_RDONLY | O_DIRECTORY)
+            directory = try Self.openDirectory(path)
         } catch {
             throw Failure("open image store", path, error)
         }
@@ -44,6 +43,16 @@ public final class ImageStore: Sendable {
     }
 
     deinit { directory.closeQuietly() }
+
+    private static func openDirectory(_ path: String) throws(SystemCallError) -> FileDescriptor {
+        let here = FileDescriptor.workingDirectory
+        do throws(SystemCallError) {
+            return try here.open(path, O_RDONLY | O_DIRECTORY)
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            try here.makeDirectories(path, mode: 0o711)
+            return try here.open(path, O_RDONLY | O_DIRECTORY)
+        }
+    }
 
     /// Everything but the lock, whose presence says that the rest is there.
     private func lay() throws(SystemCallError) {
@@ -68,6 +77,13 @@ public final class ImageStore: Sendable {
         }
         defer { lock.closeQuietly() }
         return try body()
+    }
+
+    /// Waits until all that has been written to the store's file system is on the disk.
+    func synchronise() throws(Failure) {
+        try attempt("write to disk", path) { () throws(SystemCallError) in
+            try check("syncfs", "'\(path)'") { syncfs(directory.rawValue) }
+        }
     }
 
     static func path(of digest: Digest) -> String { "blobs/\(digest.algorithm.rawValue)/\(digest.hex)" }

@@ -93,4 +93,15 @@ extension ImageStore {
             throw Failure("read layer", "\(path)/\(file)", "\(error)")
         }
     }
+
+    /// What is not in the unpacked layers as the image has it.
+    public func remarks(on image: ImageRecord) throws(Failure) -> ImageAssembly.Remarks {
+        var remarks: ImageAssembly.Remarks = []
+        for chain in image.layers {
+            guard let layer = try record(ofLayer: chain) else { continue }
+            if layer.hasOneOwner { remarks.insert(.hasOneOwner) }
+            if layer.omittedDevices > 0 { remarks.insert(.omittedDevices) }
+        }
+        return remarks
+    }
 }

@@ -167,12 +167,6 @@ extension ImageStore {
         }
     }
 
-    /// Takes a name away; an image without any other stays as one without a name.
-    public func untag(_ reference: ImageReference) throws(Failure) {
-        guard let record = try find(reference) else { throw Self.noSuchImage(reference.familiar) }
-        try removeName(record, keepsImage: true)
-    }
-
     public static func noSuchImage(_ name: String) -> Failure {
         Failure("", "no such image", name, remedy: "see 'apus images'")
     }

@@ -20,7 +20,6 @@ public struct MediaType: Hashable, Sendable, RawRepresentable, CustomStringConve
     public static let dockerLayer = Self(rawValue: "application/vnd.docker.image.rootfs.diff.tar")
     public static let dockerLayerGzip = Self(rawValue: "application/vnd.docker.image.rootfs.diff.tar.gzip")
     public static let dockerLayerZstd = Self(rawValue: "application/vnd.docker.image.rootfs.diff.tar.zstd")
-    public static let ociEmpty = Self(rawValue: "application/vnd.oci.empty.v1+json")
 
     /// Whether it is a list of images, one a platform.
     public var isIndex: Bool { self == .ociIndex || self == .dockerIndex }

@@ -1,17 +1,17 @@
 import Glibc
 
 /// A JSON text that was read, with its values where they stand.
-final class JSONDocument {
-    /// The most bytes that one may have.
-    static let sizeLimit = 8 << 20
+package final class JSONDocument {
+    /// The most bytes that one may have, unless its reader says otherwise.
+    package static let sizeLimit = 8 << 20
 
     let bytes: [UInt8]
     /// The first is the whole.
     let nodes: [JSONNode]
 
-    /// - Throws: When `bytes` is no JSON text or has more than 8 MiB.
-    init(_ bytes: [UInt8]) throws(SpecError) {
-        guard bytes.count <= Self.sizeLimit else { throw SpecError(path: "", reason: "more than 8 MiB") }
+    /// - Throws: When `bytes` is no JSON text or has more than `limit` bytes.
+    init(_ bytes: [UInt8], limit: Int = sizeLimit) throws(SpecError) {
+        guard bytes.count <= limit else { throw SpecError(path: "", reason: "more than \(limit >> 20) MiB") }
         self.bytes = bytes
         nodes = try JSONScanner.scan(bytes)
     }

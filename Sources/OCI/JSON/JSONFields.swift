@@ -192,10 +192,12 @@ extension JSONMappable {
     /// Reads a JSON text; fields that are not known are ignored, names are compared exactly, and of fields with one
     /// name the last counts.
     ///
-    /// - Parameter json: At most 8 MiB.
+    /// - Parameters:
+    ///   - json: At most `limit` bytes.
+    ///   - limit: Below 4 GiB.
     /// - Throws: What is wrong first, with its place: `linux.resources.memory.limit: expected an integer, got a string`.
-    package init(json: [UInt8]) throws(SpecError) {
-        let document = try JSONDocument(json)
+    package init(json: [UInt8], limit: Int = JSONDocument.sizeLimit) throws(SpecError) {
+        let document = try JSONDocument(json, limit: limit)
         let fields = JSONFields(reading: document)
         let value = Self.read(from: fields, at: JSONPlace(document: document, index: 0))
         if let error = fields.error { throw error }

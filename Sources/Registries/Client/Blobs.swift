@@ -73,9 +73,11 @@ extension RegistryClient {
         var skipped = answer.status == 206 ? 0 : position
         if answer.status == 206 { try Self.check(answer.headers, startsAt: position) }
         try Self.check(answer.headers, rest: blob.size - position + skipped)
+        var pace = Pace(transport.timeouts)
         do {
             for try await buffer in answer.body {
                 var buffer = buffer
+                try pace.came(buffer.readableBytes)
                 let over = min(skipped, Int64(buffer.readableBytes))
                 buffer.moveReaderIndex(forwardBy: Int(over))
                 skipped -= over

@@ -21,7 +21,8 @@ extension RegistryClient {
     /// - Parameter reference: A tag or a digest.
     /// - Returns: `nil` where the registry does not say it in this way.
     func digest(of reference: String, in repository: String) async throws(RequestFailure) -> Digest? {
-        let answer = try await request(
+        // Once: whoever asks then gets the manifest, with as many attempts as that takes.
+        let answer = try await once(
             .HEAD, "/v2/\(repository)/manifests/\(reference)", scopes: Self.pullScope(repository),
             headers: Self.accept)
         // `try?`: whoever asks then gets the manifest, and with it an error that says more.

@@ -75,8 +75,10 @@ extension Answer {
             throw RequestFailure("it has \(length) bytes; at most \(limit) are read")
         }
         var bytes: [UInt8] = []
+        var pace = Pace(timeouts)
         do {
             for try await part in body {
+                try pace.came(part.readableBytes)
                 guard bytes.count + part.readableBytes <= limit else {
                     throw RequestFailure("it has more than \(limit) bytes")
                 }

@@ -57,13 +57,28 @@ public enum Pull {
         }
     }
 
-    /// What a name stands for in its registry now, by one request.
+    /// What its registry has about an image: signatures, bills of material.
     ///
-    /// - Returns: `nil` if the registry does not say it in this way.
-    public static func digest(of reference: ImageReference, options: RegistryOptions) throws(Failure) -> Digest? {
+    /// - Parameter artifactType: Of that kind alone.
+    public static func referrers(
+        to reference: ImageReference, artifactType: String?, options: RegistryOptions
+    ) throws(Failure) -> [Descriptor] {
         try RegistrySession.run(options) { (session) throws(Failure) in
             let resolver = Resolver(session: session, reference: reference, platform: .host)
-            return await resolver.currentDigest(try resolver.sources())
+            guard let source = try resolver.sources().last else { return [] }
+            do throws(RequestFailure) {
+                let wanted = reference.tag ?? ImageReference.defaultTag
+                let digest: Digest
+                if let given = reference.digest {
+                    digest = given
+                } else {
+                    digest = try await source.client.manifest(wanted, in: source.repository).digest
+                }
+                return try await source.client.referrers(
+                    of: digest, in: source.repository, artifactType: artifactType)
+            } catch {
+                throw error.failure("image referrers", reference.familiar, "from \(source.client.host)")
+            }
         }
     }
 }

@@ -52,7 +52,7 @@ extension Probe {
     ]
 
     /// A mount namespace, for an ordinary user in a user namespace of its own.
-    static var mounting: Namespaces { geteuid() == 0 ? .mount : [.user, .mount] }
+    static var mounting: Namespaces { CurrentProcess.mayMount ? .mount : [.user, .mount] }
 
     private static let newerKernel: @Sendable (Failure) -> String? = { failure in
         failure.reason.contains(Errno.noFunction.reason)

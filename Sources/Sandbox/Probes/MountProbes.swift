@@ -7,7 +7,7 @@ import SystemPackage
 extension Probe {
     /// An overlay whose changes lie in `directory`, with a file changed and one removed in it.
     static func overlay(in directory: String) -> Probe {
-        let isRoot = geteuid() == 0
+        let isRoot = CurrentProcess.mayMount
         return Probe(
             "overlay", isRoot ? "roots under a throw-away layer" : "roots under a throw-away layer (userxattr)",
             remedy: overlayRemedy
@@ -71,7 +71,7 @@ extension Probe {
 
     /// The machine's own root as a container's, put together as `@host` is.
     static func hostRoot(in directory: String) -> Probe {
-        let isRoot = geteuid() == 0
+        let isRoot = CurrentProcess.mayMount
         return Probe("@host", "this machine's root under a throw-away layer") { () throws(Failure) in
             let place = "\(directory)/.probe.\(getpid())"
             let here = FileDescriptor.workingDirectory

@@ -22,7 +22,7 @@ extension Probe {
         ("PID", Namespaces.pid), ("network", .network), ("IPC", .ipc), ("UTS", .uts), ("cgroup", .cgroup),
     ].map { name, kind in
         Probe("\(name) namespaces", "one of the container's own") { () throws(Failure) in
-            try inChild(geteuid() == 0 ? kind : kind.union(.user)) { () throws(Failure) in
+            try inChild(CurrentProcess.mayMount ? kind : kind.union(.user)) { () throws(Failure) in
                 guard kind == .network else { return }
                 try step("bring up", "loopback") { () throws(SystemCallError) in try Loopback.bringUp() }
             }
@@ -58,7 +58,8 @@ extension Probe {
         if failure.reason.contains(Errno.noSpace.reason) {
             return "too many user namespaces are in use: raise 'sysctl user.max_user_namespaces'"
         }
-        return "a seccomp or LSM profile around this process, or a chroot, refuses them: allow unshare and clone there"
+        return "a seccomp or LSM profile around this process, or a chroot, refuses them: allow unshare and clone "
+            + "there (docker run --security-opt seccomp=unconfined; in a pod seccompProfile Unconfined)"
     }
 
     /// Where each switch that forbids user namespaces lies, how it stands then, and what turns it.

@@ -23,6 +23,7 @@ enum AttachedRun {
         options.hasTerminal = request.config.tty
         options.detachKeys = request.detachKeys
         options.forwardsSignals = request.signalProxy
+        options.marks = request.lineMarks
         try AttachmentOptions.finish(AttachClient(socket: ours, options))
     }
 

@@ -1,15 +1,16 @@
 import ArgumentParser
 import Flags
 
-/// `run`, `create` and `exec`, whose words the tables of `Flags` read.
+/// `run`, `create`, `exec` and `limit`, whose words the tables of `Flags` read.
 enum ProcessCommands {
-    static let names = ["run", "create", "exec"]
+    static let names = ["run", "create", "exec", "limit"]
 
     /// - Returns: The exit status: the container's own, where there is one.
     static func run(_ name: String, _ words: [String]) throws -> Int32 {
         switch name {
         case "run": try RunCommand.main(words, verb: .run)
         case "create": try RunCommand.main(words, verb: .create)
+        case "limit": try LimitCommand.main(words)
         default: try ExecCommand.main(words)
         }
     }
@@ -31,4 +32,10 @@ struct CreateStub: ParsableCommand {
 struct ExecStub: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "exec", abstract: "Run a further command in a running container")
+}
+
+/// For help, completion and the manual; `Program` calls `ProcessCommands` before this is ever parsed.
+struct LimitStub: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "limit", abstract: "Run a command of this machine under limits, and tell why it ended")
 }

@@ -17,18 +17,23 @@ enum RunCommand {
         let store = try ContainerStore()
         for problem in store.sweep() { Report.line("\(problem)") }
         try RunImage.resolve(&request, store)
+        for warning in try request.config.prepareJob() { Report.line("warning: \(warning)") }
         if verb == .create {
             let container = try store.create(request.config, cidfile: request.cidfile)
             print(container.id)
             return 0
         }
         if request.detach {
-            print(try ContainerStore.runDetached(request.config, cidfile: request.cidfile))
-            return 0
+            return try DetachedRun.run(request, in: store)
         }
         if request.config.tty || !request.signalProxy { return try AttachedRun.run(request) }
         let config = request.config
-        let sharesStreams = config.log.driver == .passthrough || (config.removeAtEnd && !config.log.isExplicit)
-        return try store.runInForeground(config, cidfile: request.cidfile, sharesStreams: sharesStreams)
+        let changesOutput = !request.lineMarks.isEmpty || config.job?.masksSecrets ?? false
+        let sharesStreams =
+            config.log.driver == .passthrough
+            || (config.removeAtEnd && !config.log.isExplicit && !changesOutput)
+        return try store.runInForeground(
+            config, cidfile: request.cidfile, sharesStreams: sharesStreams, marks: request.lineMarks,
+            reports: request.report.reports())
     }
 }

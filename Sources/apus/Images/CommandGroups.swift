@@ -1,7 +1,7 @@
 import ArgumentParser
 import Flags
 
-/// Docker's commands of two words: `image ls`, `system df`. Some are others by another name.
+/// Commands of two words: Docker's `image ls` and `system df`, and `report show`. Some are others by another name.
 enum CommandGroups {
     private static let groups: [(name: String, commands: [(word: String, command: String)])] = [
         (
@@ -9,9 +9,10 @@ enum CommandGroups {
             [
                 ("history", "history"), ("import", "import"), ("inspect", "image inspect"), ("load", "load"),
                 ("ls", "images"), ("list", "images"), ("prune", "image prune"), ("pull", "pull"), ("push", "push"),
-                ("rm", "rmi"), ("remove", "rmi"), ("save", "save"), ("tag", "tag"),
+                ("referrers", "image referrers"), ("rm", "rmi"), ("remove", "rmi"), ("save", "save"), ("tag", "tag"),
             ]
         ),
+        ("cache", [("ls", "cache ls"), ("list", "cache ls"), ("prune", "cache prune"), ("rm", "cache rm")]),
         (
             "network",
             [
@@ -20,6 +21,7 @@ enum CommandGroups {
                 ("prune", "network prune"), ("rm", "network rm"), ("remove", "network rm"),
             ]
         ),
+        ("report", [("compare", "report compare"), ("show", "report show"), ("suggest", "report suggest")]),
         ("system", [("df", "system df"), ("info", "info"), ("prune", "system prune")]),
     ]
 

@@ -7,7 +7,7 @@ import Linux
 /// `apus system df`: what images and containers take.
 struct DiskUsage: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "system df", abstract: "Show what images and containers take of the disk")
+        commandName: "system df", abstract: "Show what images, containers and caches take of the disk")
 
     @Flag(name: .shortAndLong, help: "Show each image and each container") var verbose = false
     @Option(help: "table, json, or a Go template such as '{{.Size}}'") var format: String?
@@ -49,7 +49,7 @@ struct DiskUsage: ParsableCommand {
             Output.write(try ContainerRow.listing(withSize: true).render(rows.map(\.value), format: nil))
             return
         }
-        let values = [try images(store, records, uses), containersValue(rows)]
+        let values = [try images(store, records, uses), containersValue(rows), try caches(containers)]
         Output.write(try Self.listing.render(values, format: format))
     }
 
@@ -67,6 +67,14 @@ struct DiskUsage: ParsableCommand {
         func sum(_ rows: [ContainerRow]) -> Int64 { rows.reduce(0) { $0 + Int64(clamping: $1.size?.layer ?? 0) } }
         let up = rows.filter(\.isUp)
         return Self.row("Containers", rows.count, up.count, sum(rows), sum(rows.filter { !$0.isUp }))
+    }
+
+    private func caches(_ containers: ContainerStore) throws -> Value {
+        let store = CacheStore(containers)
+        let found = try store.names().compactMap { try store.describe($0) }
+        let used = found.filter(\.isInUse)
+        func sum(_ caches: [CacheStore.Description]) -> Int64 { caches.reduce(0) { $0 + Int64(clamping: $1.size) } }
+        return Self.row("Caches", found.count, used.count, sum(found), sum(found.filter { !$0.isInUse }))
     }
 
     private static func row(_ type: String, _ total: Int, _ active: Int, _ size: Int64, _ free: Int64) -> Value {

@@ -36,6 +36,7 @@ struct ImportImage: ParsableCommand {
             config.variant = platform.variant
             for change in changes { try change.apply(to: &config) }
         }
+        ImageCommand.report(try store.remarks(on: record))
         Output.line(record.id.description)
     }
 

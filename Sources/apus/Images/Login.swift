@@ -11,6 +11,7 @@ struct LogIn: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "login", abstract: "Keep a user's name and password for a registry")
 
+    @Option(help: "Keep them in this file") var authfile: String?
     @Option(name: .shortAndLong, help: "The user's name") var username: String?
     @Option(name: .shortAndLong, help: "The password, which others can then see while this runs") var password: String?
     @Flag(help: "Read the password from standard input") var passwordStdin = false
@@ -18,7 +19,8 @@ struct LogIn: ParsableCommand {
     @Argument(help: "The registry, docker.io if it is not given") var registry = ImageReference.defaultDomain
 
     func run() throws {
-        let options = RegistryOptions()
+        var options = RegistryOptions()
+        options.authFile = authfile
         if getLogin {
             guard let user = try Login.user(of: registry, options: options) else {
                 throw Failure("login", registry, "no user is logged in", remedy: "use 'apus login \(registry)'")
@@ -55,15 +57,18 @@ struct LogOut: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logout", abstract: "Forget the user's name and password for a registry")
 
+    @Option(help: "Forget those in this file") var authfile: String?
     @Flag(name: .shortAndLong, help: "Forget those for all registries") var all = false
     @Argument(help: "The registry, docker.io if it is not given") var registry = ImageReference.defaultDomain
 
     func run() throws {
+        var options = RegistryOptions()
+        options.authFile = authfile
         if all {
-            try Login.forgetAll(options: RegistryOptions())
+            try Login.forgetAll(options: options)
             return Output.line("Removed login credentials for all registries")
         }
-        let was = try Login.forget(registry, options: RegistryOptions())
+        let was = try Login.forget(registry, options: options)
         Output.line(was ? "Removing login credentials for \(registry)" : "Not logged in to \(registry)")
     }
 }

@@ -12,7 +12,7 @@ struct PruneImages: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Remove also those with a name") var all = false
     @Flag(name: .shortAndLong, help: "Do not ask first") var force = false
     @Option(
-        name: .shortAndLong, parsing: .singleValue,
+        parsing: .singleValue,
         help: "Remove only those made before a time or with a label (until=24h, label=NAME)")
     var filter: [String] = []
 
@@ -33,10 +33,10 @@ struct PruneSystem: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "system prune", abstract: "Remove containers that do not run and images that nobody needs")
 
-    @Flag(name: .shortAndLong, help: "Remove also images with a name") var all = false
+    @Flag(name: .shortAndLong, help: "Remove also images with a name, and caches without --filter") var all = false
     @Flag(name: .shortAndLong, help: "Do not ask first") var force = false
     @Option(
-        name: .shortAndLong, parsing: .singleValue,
+        parsing: .singleValue,
         help: "Remove only what was made before a time or has a label (until=24h, label=NAME)")
     var filter: [String] = []
 
@@ -45,7 +45,7 @@ struct PruneSystem: ParsableCommand {
         let warning = """
             WARNING! This will remove:
               - all containers that do not run
-              - \(images)
+              - \(images)\(all ? "\n  - all caches that no job uses" : "")
             """
         if !force, try !Question.isConfirmed(warning) { return }
         try OwnerProcess.enter(
@@ -55,7 +55,12 @@ struct PruneSystem: ParsableCommand {
         if !ids.isEmpty { Output.line("Deleted Containers:\n\(ids.joined(separator: "\n"))\n") }
         let removed = try pruning.images()
         for line in Pruning.report(removed) { Output.line(line) }
-        let total = UInt64(clamping: removed.bytes) + bytes
+        var total = UInt64(clamping: removed.bytes) + bytes
+        if all, filter.isEmpty {
+            let caches = try PruneCaches.prune(CacheStore(pruning.containers)) { _ in true }
+            if !caches.names.isEmpty { Output.line("Deleted Caches:\n\(caches.names.joined(separator: "\n"))\n") }
+            total += caches.bytes
+        }
         Output.line("Total reclaimed space: \(ByteSize.decimal(total))")
     }
 }

@@ -12,6 +12,7 @@ struct PullImage: ParsableCommand {
         abstract: "Get an image from a registry, or from oci:DIR, oci-archive:FILE, docker-archive:FILE or dir:DIR")
 
     @Flag(name: .shortAndLong, help: "Get all tags of the repository") var allTags = false
+    @Option(help: "Take credentials from this file") var authfile: String?
     @Option(help: "Get the image for this platform, such as linux/arm64") var platform: String?
     @Flag(name: .shortAndLong, help: "Print nothing but the image's name") var quiet = false
     @Argument(help: ArgumentHelp("Its name", valueName: "name[:tag|@digest]")) var name: String
@@ -20,6 +21,7 @@ struct PullImage: ParsableCommand {
         try OwnerProcess.enter()
         let store = try ImageCommand.openStore()
         var options = PullOptions()
+        options.registry.authFile = authfile
         options.platform = try platform.map { text throws(Failure) in try Platform(text) }
         if let transport = Transport(name) { return try load(transport, options.platform ?? .host, store) }
         if allTags { return try pullAll(options, store) }
@@ -49,7 +51,8 @@ struct PullImage: ParsableCommand {
 
     private func pull(_ reference: ImageReference, _ options: PullOptions, _ store: ImageStore) throws(Failure) {
         let progress = ImageCommand.progress(quiet: quiet)
-        if !name.contains(":"), !name.contains("@"), !allTags { progress.say("Using default tag: latest") }
+        let named = try ImageReference(name, defaultTag: nil)
+        if named.tag == nil, named.digest == nil, !allTags { progress.say("Using default tag: latest") }
         let tag = reference.tag ?? reference.digest?.description ?? ImageReference.defaultTag
         progress.say("\(tag): Pulling from \(reference.path)")
         let result = try Pull.run(reference, options: options, store: store, progress: progress)

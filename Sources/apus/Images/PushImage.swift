@@ -9,6 +9,7 @@ struct PushImage: ParsableCommand {
         commandName: "push", abstract: "Put an image into a registry, or into a file or directory such as oci:DIR")
 
     @Flag(name: .shortAndLong, help: "Push all tags of the repository that are here") var allTags = false
+    @Option(help: "Take credentials from this file") var authfile: String?
     @Flag(name: .shortAndLong, help: "Print nothing but the image's name") var quiet = false
     @Argument(help: .image, completion: .images) var name: String
     @Argument(help: ArgumentHelp("Where to, if not where its name says", valueName: "destination"))
@@ -38,7 +39,9 @@ struct PushImage: ParsableCommand {
     private func push(_ record: ImageRecord, to reference: ImageReference, _ store: ImageStore) throws {
         let progress = ImageCommand.progress(quiet: quiet)
         progress.say("The push refers to repository [\(reference.name)]")
-        let result = try Push.run(reference, record, options: PushOptions(), store: store, progress: progress)
+        var options = PushOptions()
+        options.registry.authFile = authfile
+        let result = try Push.run(reference, record, options: options, store: store, progress: progress)
         progress.say("\(reference.tag ?? ""): digest: \(result.digest) size: \(result.size)")
         try note("\(reference.familiarName)@\(result.digest)", on: record, store)
         if quiet { Output.line(reference.canonical) }

@@ -160,6 +160,22 @@ struct ContainerInspection {
             "Directory": .string(container.path),
             "Timeout": .optional(config.timeout),
             "EgressRefused": .optional(state.network?.refused),
+            "Reproducible": .bool(config.job?.isReproducible ?? false),
+            "Caches": .list(
+                (config.job?.caches ?? []).map {
+                    [
+                        "Name": .string($0.name), "Destination": .string($0.destination),
+                        "Mode": .string($0.mode.rawValue),
+                    ]
+                }),
+            "Artifacts": .list(
+                (config.job?.artifacts ?? []).map {
+                    ["Pattern": .string($0.pattern), "Destination": .string($0.destination)]
+                }),
+            "Workspace": .string(config.job?.workspace?.source ?? ""),
+            // That they exist, and where: what they hold is nowhere kept.
+            "Secrets": .list(
+                (config.job?.secrets ?? []).map { ["Id": .string($0.id), "Target": .string($0.target)] }),
             "SupervisorPid": .integer(of: state.status.running?.supervisor ?? 0),
         ]
     }

@@ -50,6 +50,7 @@ struct CommandOutline {
             self.init(
                 name, abstract, ExecCommandLine.flags(),
                 [Positional("CONTAINER", "Name, ID or unique beginning of an ID", .running)])
+        case "limit": self.init(name, abstract, LimitCommandLine.flags(), [])
         default: self.init(name, command.configuration, CommandDescription.of(command).arguments ?? [])
         }
     }

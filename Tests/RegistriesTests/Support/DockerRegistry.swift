@@ -9,6 +9,8 @@ final class DockerRegistry {
         case plain
         /// With TLS by a CA of its own, and with the user `user` and the password `secret`.
         case tlsWithPassword
+        /// With TLS by a CA of its own, and only for clients with a certificate of that CA.
+        case tlsWithClientCertificate
     }
 
     static let isInstalled = FileDescriptor.workingDirectory.has("/usr/bin/docker-registry")
@@ -27,8 +29,7 @@ final class DockerRegistry {
         let directory = scene.directory
         var http = "  addr: \(host)\n"
         var auth = ""
-        if kind == .tlsWithPassword {
-            try scene.write("\(Self.password)\n", to: "htpasswd")
+        if kind != .plain {
             try Self.run([
                 "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                 "-keyout", "\(directory)/key.pem", "-out", "\(directory)/cert.pem", "-days", "2", "-subj", "/CN=test",
@@ -36,6 +37,10 @@ final class DockerRegistry {
             ])
             authority = try scene.contents("cert.pem")
             http += "  tls:\n    certificate: \(directory)/cert.pem\n    key: \(directory)/key.pem\n"
+            if kind == .tlsWithClientCertificate { http += "    clientcas: [\(directory)/cert.pem]\n" }
+        }
+        if kind == .tlsWithPassword {
+            try scene.write("\(Self.password)\n", to: "htpasswd")
             auth = "auth:\n  htpasswd:\n    realm: r\n    path: \(directory)/htpasswd\n"
         }
         try scene.write(

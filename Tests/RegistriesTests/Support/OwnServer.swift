@@ -16,6 +16,8 @@ final class OwnServer: Sendable {
         case send([UInt8])
         /// Says nothing more until the other side has had enough.
         case stall
+        /// Goes on after a while.
+        case pause(milliseconds: UInt32)
         case close
     }
 
@@ -98,6 +100,7 @@ final class OwnServer: Sendable {
                     var byte: UInt8 = 0
                     while recv(connection, &byte, 1, 0) > 0 {}
                     return
+                case .pause(let milliseconds): usleep(milliseconds * 1000)
                 case .close: return
                 }
             }

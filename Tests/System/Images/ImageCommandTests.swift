@@ -70,6 +70,20 @@ import Testing
     }
 
     @Test(arguments: Caller.available)
+    func `an archive that nobody reads to its end is no error, and none goes to a terminal`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.importImage("app", ["CMD true"], prepare: "head -c 3000000 /dev/urandom >large")
+            try apus.succeed("create", "--name", "one", "app")
+            for words in ["export one", "save app"] {
+                let outcome = try apus.startShell("\"$APUS\" \(words) | head -c 1000 | wc -c").wait()
+                expectOutput(outcome, "1000")
+                let shown = try apus.start(words.split(separator: " ").map { String($0) }, onTerminal: true).wait()
+                #expect(shown.status == 125 && shown.output.contains("would go to the terminal"), "\(shown)")
+            }
+        }
+    }
+
+    @Test(arguments: Caller.available)
     func `a commit keeps what its container was told, and says who made it`(caller: Caller) throws {
         try withApus(caller) { apus in
             try apus.importImage("app", ["CMD true", "ENV A=image"])

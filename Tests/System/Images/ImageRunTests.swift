@@ -134,4 +134,45 @@ import Testing
             #expect(left == [])
         }
     }
+
+    @Test(arguments: Caller.all)
+    func `an image may have more layers than a page holds paths of`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let source = caller == .withoutIDs ? try apus.makeRoot("own") : apus.root
+            // As `docker save` wrote it once: each layer a file, the later ones over the earlier.
+            let script = """
+                set -e; mkdir archive t; cd archive; layers=; ids=
+                for i in $(seq 0 129); do
+                    rm -rf ../t; mkdir -p ../t/layers; echo $i >../t/layers/$i; echo $i >../t/top
+                    tree=../t; [ $i -gt 0 ] || tree='\(source)'
+                    tar -cf $i.tar --numeric-owner --owner 0 --group 0 -C "$tree" .
+                    layers="$layers,\\"$i.tar\\""; ids="$ids,\\"sha256:$(sha256sum <$i.tar | cut -c1-64)\\""
+                done
+                echo '{"architecture":"'$(dpkg --print-architecture)'","os":"linux","rootfs":{"type":"layers","diff_ids":['${ids#,}']}}' >config.json
+                echo '[{"Config":"config.json","RepoTags":["many:1"],"Layers":['${layers#,}']}]' >manifest.json
+                tar -cf ../many.tar *.json *.tar
+                """
+            let packed = try apus.startShell(script).wait()
+            try #require(packed.status == 0, "\(packed)")
+            #expect(try apus.succeed("load", "-i", "\(apus.directory)/many.tar").contains("Loaded image: many:1"))
+            for storage in ["overlay", "copy"] {
+                let words = ["run", "--rm", "--storage", storage, "many:1", "sh", "-c", "cat /top; ls /layers | wc -l"]
+                expectOutput(try apus(words), "129\n129")
+            }
+        }
+    }
+
+    @Test(Requirement.ordinaryCaller)
+    func `a user without subordinate IDs is told once that all files are theirs`() throws {
+        guard Caller.unprivileged.contains(.withoutIDs) else { return }
+        try withApus(.withoutIDs) { apus in
+            let root = try apus.makeRoot("own")
+            let script = "tar -C '\(root)' --numeric-owner --owner 7 --group 8 -cf root.tar ."
+            try #require(try apus.startShell(script).wait().status == 0)
+            let first = try apus("import", "\(apus.directory)/root.tar", "app")
+            #expect(first.status == 0 && first.errors.contains("subordinate IDs"), "\(first)")
+            #expect(first.errors.split(separator: "\n").count == 1, "\(first)")
+            expectOutput(try apus("run", "--rm", "app", "stat", "-c", "%u:%g", "/bin/busybox"), "0:0")
+        }
+    }
 }

@@ -1,0 +1,55 @@
+public import OCI
+
+extension UsageReport {
+    /// What was seen from time to time while the command ran.
+    public struct Samples: JSONMappable, Sendable, Equatable {
+        /// How long it is from one to the next, in nanoseconds.
+        public var interval: UInt64
+        /// The oldest first.
+        public var points: [Sample]
+
+        public init(interval: UInt64, points: [Sample]) {
+            self.interval = interval
+            self.points = points
+        }
+
+        package init() { self.init(interval: 0, points: []) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("intervalNanoseconds", &interval)
+            fields.required("points", &points)
+        }
+    }
+
+    /// One look. Counters that only grow are what they were since the command's begin.
+    public struct Sample: JSONMappable, Sendable, Equatable {
+        /// Since the command's begin, in nanoseconds.
+        public var time: UInt64
+        /// What the memory limit counts, in bytes.
+        public var memory: UInt64?
+        /// In bytes.
+        public var swap: UInt64?
+        /// Time on processors so far, in nanoseconds.
+        public var cpu: UInt64?
+        /// Bytes so far.
+        public var read: UInt64?
+        /// Bytes so far.
+        public var written: UInt64?
+        /// Processes and threads.
+        public var processes: UInt64?
+
+        public init(time: UInt64) { self.time = time }
+
+        package init() { self.init(time: 0) }
+
+        package mutating func map(_ fields: JSONFields) {
+            fields.required("timeNanoseconds", &time)
+            fields.optional("memoryBytes", &memory)
+            fields.optional("swapBytes", &swap)
+            fields.optional("cpuNanoseconds", &cpu)
+            fields.optional("readBytes", &read)
+            fields.optional("writtenBytes", &written)
+            fields.optional("processes", &processes)
+        }
+    }
+}

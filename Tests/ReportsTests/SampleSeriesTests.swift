@@ -1,0 +1,42 @@
+import Testing
+
+@testable import Reports
+
+struct SampleSeriesTests {
+    @Test(arguments: [1, 20, 600, 601, 602, 1201, 100_000])
+    func `a series of any length has its first and last sample and at most 601`(count: UInt64) {
+        let samples = series(count).samples
+        #expect(samples.points.count <= 601)
+        #expect(samples.points.count >= min(Int(count), 301))
+        #expect(samples.points.first?.time == 0)
+        #expect(samples.points.last?.time == (count - 1) * 20_000_000)
+    }
+
+    @Test func `each thinning doubles the interval`() {
+        #expect(series(601).samples.interval == 20_000_000)
+        #expect(series(602).samples.interval == 40_000_000)
+        #expect(series(1201).samples.interval == 40_000_000)
+        #expect(series(1203).samples.interval == 80_000_000)
+        #expect(series(0).nextTime == 0 && series(1).nextTime == 20_000_000)
+    }
+
+    @Test func `a peak between samples that are left out is kept, and counters stay in step with their times`() {
+        var series = SampleSeries(interval: 1)
+        for time in 0..<UInt64(20_000) {
+            var sample = UsageReport.Sample(time: time)
+            sample.memory = time == 4321 ? 1 << 30 : 1 << 20
+            sample.cpu = time * 3
+            series.add(sample)
+        }
+        let points = series.samples.points
+        #expect(points.compactMap(\.memory).max() == 1 << 30)
+        #expect(points.allSatisfy { $0.cpu == $0.time * 3 && $0.swap == nil })
+        #expect(zip(points, points.dropFirst()).allSatisfy { $0.time < $1.time })
+    }
+
+    private func series(_ count: UInt64) -> SampleSeries {
+        var series = SampleSeries()
+        for index in 0..<count { series.add(UsageReport.Sample(time: index * 20_000_000)) }
+        return series
+    }
+}
