@@ -64,6 +64,7 @@ bench-networks: build
 
 bench: build
 	@APUS=$(apus) Tests/Bench/bench.sh
+	@APUS=$(apus) Tests/Bench/limits.sh
 
 # The functions that a run executes, for the linker: anew after larger changes, as root.
 link-order: build

@@ -26,8 +26,14 @@ extension Apus {
         #expect(limitLeftovers() == [], sourceLocation: location)
     }
 
-    /// What there is of limited commands of this test's callers: cgroups and processes.
-    func limitLeftovers() -> [String] { Leftovers.cgroups(of: ["limit-", "linger-"]) }
+    /// The cgroups of limited commands whose maker has ended; other tests have some whose makers live.
+    func limitLeftovers() -> [String] {
+        Leftovers.cgroups(of: ["limit-", "linger-"]).filter { path in
+            let parts = path.split(separator: "/").last?.split(separator: "-") ?? []
+            guard parts.count == 3, let maker = pid_t(parts[1]) else { return true }
+            return kill(maker, 0) != 0 && errno == ESRCH
+        }
+    }
 }
 
 /// Programs of the host that reach limits.

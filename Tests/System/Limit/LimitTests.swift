@@ -94,8 +94,9 @@ extension LimitSuites {
                 try shell.waitForOutput("again")
                 try shell.write("\u{03}")  // Ctrl-C
                 try shell.waitForOutput("prompt ")
-                // A script of a shell ends with it, as it would with the command alone.
-                let inner = "\(Machine.apus) limit -- sh -c \"echo waiting; sleep 1000\"; echo went on"
+                // A script of a shell ends with it, as it would with the command alone. The inner shell executes `sleep`
+                // itself: one that it forks takes the signal for the shell's until it has executed, and loses it.
+                let inner = "\(Machine.apus) limit -- sh -c \"echo waiting; exec sleep 1000\"; echo went on"
                 try shell.write("sh -c '\(inner)'\n")
                 try shell.waitForOutput("waiting")
                 try shell.write("\u{03}")
