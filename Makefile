@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 60
 # The executable by the name that engines call it by.
 runtime := $(CURDIR)/.build/release/apus-runtime
 
-.PHONY: build demo test test-report test-vm test-engines test-oci test-oci-vm bench bench-images link-order fuzz lint install uninstall clean
+.PHONY: build demo test test-report test-vm test-engines test-oci test-oci-vm bench bench-images bench-networks link-order fuzz lint install uninstall clean
 
 build:
 	@.ci/install-dependencies build
@@ -58,6 +58,9 @@ test-oci-vm: build
 
 bench-images: build
 	@APUS=$(apus) Tests/Bench/images.sh
+
+bench-networks: build
+	@APUS=$(apus) Tests/Bench/networks.sh
 
 bench: build
 	@APUS=$(apus) Tests/Bench/bench.sh

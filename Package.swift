@@ -39,9 +39,10 @@ let package = Package(
         .target(name: "Cgroups", dependencies: ["Linux", "OCI", "CLinux", system], swiftSettings: strict),
         .target(name: "Sandbox", dependencies: ["Linux", "OCI", "Cgroups", "CLinux", system], swiftSettings: strict),
         .target(name: "Archives", dependencies: ["Linux", "CArchive", system], swiftSettings: strict),
+        .target(name: "Networks", dependencies: ["Linux", "OCI", "CLinux", system], swiftSettings: strict),
         .target(
             name: "Containers",
-            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Reports", "CLinux", system],
+            dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Networks", "Reports", "CLinux", system],
             swiftSettings: strict),
         .target(
             name: "Images", dependencies: ["Linux", "OCI", "Archives", "CLinux", "CArchive", crypto, system],
@@ -60,7 +61,8 @@ let package = Package(
             name: "Runtime", dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
             swiftSettings: strict),
         .target(
-            name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "OCI", "Reports"], swiftSettings: strict),
+            name: "Flags", dependencies: ["Cgroups", "Containers", "Linux", "Networks", "OCI", "Reports"],
+            swiftSettings: strict),
         // What commands used, and how they ended.
         .target(
             name: "Reports", dependencies: ["Linux", "OCI", system], exclude: ["report.schema.json"],
@@ -70,8 +72,8 @@ let package = Package(
         .executableTarget(
             name: "apus",
             dependencies: [
-                "Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Images", "Registries", "Containers", "Runtime",
-                "Flags", "Formats", "Reports", "CLinux", system,
+                "Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Networks", "Images", "Registries", "Containers",
+                "Runtime", "Flags", "Formats", "Reports", "CLinux", system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
@@ -92,10 +94,13 @@ let package = Package(
         .testTarget(name: "LinuxTests", dependencies: ["Linux", system], swiftSettings: strict),
         .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: strict),
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "OCI", "Linux", system], swiftSettings: strict),
+        .testTarget(name: "NetworksTests", dependencies: ["Networks", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "OCI", "Linux", system], swiftSettings: strict),
         .testTarget(
             name: "ContainersTests",
-            dependencies: ["Containers", "Archives", "Cgroups", "Sandbox", "OCI", "Linux", "CLinux", system],
+            dependencies: [
+                "Containers", "Archives", "Cgroups", "Networks", "Sandbox", "OCI", "Linux", "CLinux", system,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ImagesTests", dependencies: ["Images", "Archives", "OCI", "Linux", "CLinux", system],
@@ -105,7 +110,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Cgroups", "OCI", "Linux"], swiftSettings: strict),
         .testTarget(
-            name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "OCI", "Linux"], swiftSettings: strict),
+            name: "FlagsTests", dependencies: ["Flags", "Cgroups", "Containers", "Networks", "OCI", "Linux"],
+            swiftSettings: strict),
         .testTarget(name: "ReportsTests", dependencies: ["Reports", "Linux", "OCI"], swiftSettings: strict),
         .testTarget(name: "FormatsTests", dependencies: ["Formats", "Linux"], swiftSettings: strict),
         // The real executable against the real kernel.

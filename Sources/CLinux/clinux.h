@@ -14,6 +14,7 @@
 #include <linux/fs.h>
 #include <linux/if_link.h>
 #include <linux/magic.h>
+#include <linux/netlink.h>
 #include <linux/openat2.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
@@ -273,6 +274,13 @@ static inline int apus_bind_unix(int fd, const struct sockaddr_un *address) {
 }
 static inline int apus_connect_unix(int fd, const struct sockaddr_un *address) {
     return connect(fd, (const struct sockaddr *)address, sizeof(*address));
+}
+// An address of any family, by its bytes.
+static inline int apus_bind_address(int fd, const void *address, unsigned length) {
+    return bind(fd, (const struct sockaddr *)address, length);
+}
+static inline int apus_socket_address(int fd, void *address, unsigned length) {
+    return getsockname(fd, (struct sockaddr *)address, &length);
 }
 static inline int apus_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC); }
 

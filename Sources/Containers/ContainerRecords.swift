@@ -2,6 +2,7 @@ import CLinux
 import Cgroups
 import Glibc
 import Linux
+import Networks
 import OCI
 import Sandbox
 import SystemPackage
@@ -27,16 +28,21 @@ extension Container {
     }
 
     /// Writes the files that the container finds as /etc/hosts, /etc/hostname and /etc/resolv.conf.
-    func writeHostFiles(_ config: ContainerConfig, _ spec: Spec) throws(Failure) {
+    ///
+    /// - Parameter connection: To its networks; `nil` for none, or those of somebody else.
+    func writeHostFiles(
+        _ config: ContainerConfig, _ spec: Spec, _ connection: NetworkConnection?
+    ) throws(Failure) {
         let livePath = livePath
         guard spec.mounts?.contains(where: { $0.source?.hasPrefix(livePath) ?? false }) ?? false else { return }
         let hostname = spec.hostname ?? HostFacts.machineName()
         let sharesNetwork = config.network == .host
-        let hosts = try HostFiles.hosts(
+        var hosts = try HostFiles.hosts(
             config, hostname: hostname, host: sharesNetwork ? try machineFile("/etc/hosts") : nil,
-            gateway: sharesNetwork ? "127.0.0.1" : nil)
-        let resolver = HostFiles.resolverConfiguration(
-            config, host: config.network == .none ? "" : try machineFile("/etc/resolv.conf"))
+            gateway: sharesNetwork ? "127.0.0.1" : connection?.gateway?.text,
+            addresses: connection?.addresses.map(\.text) ?? [])
+        for (name, address) in connection?.pinnedNames ?? [] { hosts += "\(address.text)\t\(name)\n" }
+        let resolver = HostFiles.resolverConfiguration(config, host: try machineResolvers(sharesNetwork, connection))
         do throws(SystemCallError) {
             // Written anew at each start, in place: a running container sees them through a bind mount.
             let directory = try openLiveDirectory()
@@ -53,6 +59,15 @@ extension Container {
         } catch {
             throw Failure("write", path, error)
         }
+    }
+
+    private func machineResolvers(
+        _ sharesNetwork: Bool, _ connection: NetworkConnection?
+    ) throws(Failure) -> String {
+        if sharesNetwork { return try machineFile("/etc/resolv.conf") }
+        guard let connection else { return "" }
+        return Resolver.configuration(
+            try machineFile("/etc/resolv.conf"), substitute: connection.state.mode == "pasta" ? Pasta.resolver : nil)
     }
 
     /// - Parameter owner: The container's root user, who may change them; the caller if `nil`.

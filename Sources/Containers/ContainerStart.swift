@@ -54,6 +54,7 @@ struct ContainerStart {
         let secrets: [SecretFile]
         /// Its mount namespace, where its end needs that.
         let view: FileDescriptor?
+        let connection: NetworkConnection?
     }
 
     /// Starts the container's command.
@@ -64,7 +65,36 @@ struct ContainerStart {
         let secrets = try config.loadSecrets()
         // A network namespace inside a new user namespace must be made from there.
         if network == nil, spec.makes(.network), !spec.has(.user) { network = NetworkPreparation.start() }
-        try container.writeHostFiles(config, spec)
+        let connection = try NetworkConnection.open(container, config)
+        connection?.prepare(&spec)
+        do {
+            return try begin(plan, spec, secrets, connection, Preparation(of: network))
+        } catch {
+            connection?.end()
+            throw error
+        }
+    }
+
+    /// Both ends of the socket by which a network namespace comes that is made meanwhile; its owner keeps them open.
+    private struct Preparation {
+        let receiver: FileDescriptor
+        let sender: FileDescriptor
+
+        init?(of network: borrowing NetworkPreparation?) {
+            switch network {
+            case .some(let preparation): (receiver, sender) = (preparation.receiver, preparation.sender)
+            case .none: return nil
+            }
+        }
+    }
+
+    private func begin(
+        _ plan: Streams, _ made: Spec, _ secrets: [SecretFile], _ connection: NetworkConnection?,
+        _ preparation: Preparation?
+    ) throws -> Started {
+        var spec = made
+        try container.writeHostFiles(config, spec, connection)
+        try connection?.announce()
         try container.makeVolumes(config)
         try container.fillVolumes(config)
         if !caches.caches.isEmpty {
@@ -73,13 +103,8 @@ struct ContainerStart {
         let (cgroup, limits) = try Cgroups.create(
             id: container.id, resources: spec.linux?.resources,
             policy: config.limits, parent: config.cgroupParent, counts: counts)
-        let receiver: FileDescriptor? =
-            switch network {
-            case .some(let preparation): preparation.receiver
-            case .none: nil
-            }
         do {
-            return try begin(plan, spec, secrets, cgroup, limits, receiver)
+            return try begin(plan, spec, secrets, cgroup, limits, connection, preparation)
         } catch {
             try? cgroup?.kill()  // `try?`: the first error is the one to report
             try? cgroup?.remove()  // `try?`: as above; the next command would find it by its name
@@ -89,7 +114,7 @@ struct ContainerStart {
 
     private func begin(
         _ plan: Streams, _ spec: Spec, _ secrets: [SecretFile], _ cgroup: (any Cgroup)?, _ limits: [LimitRecord],
-        _ network: FileDescriptor?
+        _ connection: NetworkConnection?, _ preparation: Preparation?
     ) throws -> Started {
         var streams = try StreamSetup(plan)
         defer { streams.closeContainerEnds() }
@@ -110,24 +135,52 @@ struct ContainerStart {
         sandbox.keepsView = config.job?.artifacts.isEmpty == false
         sandbox.workspace = config.job?.workspace?.destination
         sandbox.supervisorLock = alive
-        sandbox.network = network
-        let (launch, console, view) = try launch(&sandbox)
+        sandbox.network = preparation?.receiver
+        // As late as it can be: the namespace is in the making meanwhile.
+        let connected = try connection.flatMap { connection in
+            try preparation.map { try Self.connect($0, connection) }
+        }
+        defer { connected?.closeQuietly() }
+        if let connection, preparation == nil {
+            sandbox.connect = { (pid) throws(Failure) in try connection.connect(pid) }
+        }
+        let (launch, console, view) = try launch(&sandbox, connection)
         streams.ends.terminal = console
         return Started(
             process: launch.process, cgroup: cgroup, limits: limits, streams: streams.ends,
-            spec: sandbox.spec, secrets: secrets, view: view)
+            spec: sandbox.spec, secrets: secrets, view: view, connection: connection)
+    }
+
+    /// Connects the network namespace that was prepared, and hands it on to init.
+    ///
+    /// - Returns: The namespace.
+    private static func connect(
+        _ preparation: Preparation, _ connection: NetworkConnection
+    ) throws -> FileDescriptor {
+        let namespace = try NetworkPreparation.take(from: preparation.receiver)
+        do {
+            try connection.connectPrepared(namespace)
+            try NetworkPreparation.hand(namespace, over: preparation.sender)
+            return namespace
+        } catch {
+            namespace.closeQuietly()
+            throw error
+        }
     }
 
     /// Launches, and steps down where this machine hides parts of /proc, so that no new one may be mounted.
     ///
     /// - Note: mount_namespaces(7): a user namespace may mount procfs only where the one above it shows all of one.
-    private func launch(_ sandbox: inout Sandbox) throws(Failure) -> Launched {
+    private func launch(
+        _ sandbox: inout Sandbox, _ connection: NetworkConnection?
+    ) throws(Failure) -> Launched {
         do throws(Failure) {
             return try launchOnce(sandbox)
         } catch  where error.isRefusedProcfs && sandbox.spec.hasOwnPIDNamespace {
             Report.line("a new /proc is refused here: the container shares this machine's processes and their /proc")
             sandbox.spec.shareProcesses()
             sandbox.network = nil  // the first init has received it
+            if let connection { sandbox.connect = { (pid) throws(Failure) in try connection.connect(pid) } }
             return try launchOnce(sandbox)
         }
     }

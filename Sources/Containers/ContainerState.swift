@@ -1,6 +1,7 @@
 public import Cgroups
 import Glibc
 public import Linux
+public import Networks
 public import OCI
 
 /// What is recorded of one container, apart from what its user asked for.
@@ -24,6 +25,8 @@ public struct ContainerState: JSONMappable, Sendable {
     public var status: Status
     /// Where it is among the cgroups while it runs.
     public var cgroup: CgroupRecord?
+    /// How it was connected when it was started last; `nil` without a network of its own.
+    public var network: NetworkState?
     /// What became of each limit.
     public var limits: [LimitRecord]
     /// How often its restart policy has started it again.
@@ -67,6 +70,7 @@ public struct ContainerState: JSONMappable, Sendable {
         fields.required("autoRemove", &autoRemove)
         fields.required("status", &status)
         fields.optional("cgroup", &cgroup)
+        fields.optional("network", &network)
         fields.required("limits", &limits)
         fields.required("restarts", &restarts)
         fields.check("restarts", 0...Int(Int32.max) ~= restarts, expected: "a number from 0 on")

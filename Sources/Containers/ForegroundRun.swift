@@ -33,7 +33,9 @@ extension ContainerStore {
     ) throws -> Int32 {
         let caches = try HeldCaches(config, in: self)
         // The longest part of a start begins first.
-        let network = config.network == .none && config.hasHostUsers ? NetworkPreparation.start() : nil
+        let network =
+            config.network.isPrivate && config.network != .pasta && config.hasHostUsers
+            ? NetworkPreparation.start() : nil
         let new = try make(config, isBrief: sharesStreams && config.leavesNothing)
         do {
             try new.writeCidfile(cidfile)
@@ -55,6 +57,8 @@ extension ContainerConfig {
     fileprivate var leavesNothing: Bool {
         guard removeAtEnd, name == nil, case .none = healthCheck, userNamespace != .auto, job?.needsDirectory != true
         else { return false }
+        // Where others find it by name, it has one.
+        if !network.attachments.isEmpty { return false }
         return !mounts.contains { $0.kind == .volume }
     }
 

@@ -16,9 +16,10 @@ public enum HostFiles {
     ///   - hostname: The container's name.
     ///   - host: The host's own /etc/hosts, which a container on the host's network gets; `nil` otherwise.
     ///   - gateway: The host's address as the container sees it, for `host-gateway`.
+    ///   - addresses: The container's own; without any, its name still has to resolve.
     /// - Throws: For `host-gateway` where there is no such address.
     public static func hosts(
-        _ config: ContainerConfig, hostname: String, host: String?, gateway: String?
+        _ config: ContainerConfig, hostname: String, host: String?, gateway: String?, addresses: [String] = []
     ) throws(Failure) -> String {
         var text =
             host ?? """
@@ -39,8 +40,11 @@ public enum HostFiles {
             }
             text += "\(address)\t\(extra.name)\n"
         }
-        // Without a network its own name still has to resolve.
-        if host == nil { text += "127.0.1.1\t\(names(hostname, config.domainname))\n" }
+        if host == nil {
+            for address in addresses.isEmpty ? ["127.0.1.1"] : addresses {
+                text += "\(address)\t\(names(hostname, config.domainname))\n"
+            }
+        }
         return text
     }
 

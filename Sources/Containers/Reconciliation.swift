@@ -2,6 +2,7 @@ import CLinux
 import Cgroups
 import Glibc
 import Linux
+import Networks
 import SystemPackage
 
 /// Brings a container whose starter or supervisor was killed to the state that it should have left behind.
@@ -13,6 +14,7 @@ struct Reconciliation {
 
     /// Kills what still runs, removes its cgroup, and records the end or removes the container.
     func run() throws(Failure) {
+        try store.networks.leaveAll(container: id)
         guard store.directory.has("containers/\(id)") else {
             try removeCgroups(nil)
             return try Container(id: id, store: store, directory: FileDescriptor(rawValue: -1)).removeFiles(name: nil)

@@ -2,6 +2,7 @@ import CLinux
 import Cgroups
 import Glibc
 import Linux
+import Networks
 import OCI
 import Reports
 import Sandbox
@@ -60,6 +61,8 @@ public final class Supervisor {
     private var report: UsageReport?
     /// Whether there is a record that other commands may have changed.
     private var isRecorded = false
+    /// Of the life that has ended last.
+    private var refusedPackets: UInt64?
 
     /// The container's caches, held until it has ended.
     var caches = HeldCaches.none
@@ -163,6 +166,7 @@ public final class Supervisor {
     }
 
     private func release(_ start: ContainerStart.Started) {
+        start.connection?.end()
         loop.unwatch(start.process.pidfd)
         start.process.pidfd.closeQuietly()
         initProcess = nil
@@ -220,6 +224,7 @@ public final class Supervisor {
         // The last process of a PID namespace takes all others along; without one, the cgroup finds them.
         if !start.spec.hasOwnPIDNamespace { try cgroup?.kill() }
         try streams?.drain()
+        refusedPackets = (try? start.connection?.refusedPackets()) ?? nil  // `try?`: as of the count below
         let oomKills = (try? cgroup?.oomKills()) ?? 0  // `try?`: a count that cannot be read any more is none
         if let reports { report = try makeReport(reports, start, status, usage, oomKills) }
         try removeCgroup()
@@ -263,6 +268,7 @@ public final class Supervisor {
         try container.writeState(initial: config) { state in
             state.status = .running(running)
             state.cgroup = start.cgroup?.record
+            state.network = start.connection?.state
             state.limits = start.limits + start.spec.rlimitRecords
             state.health = config.healthCheck == nil ? nil : .init()
             if existed { try applyUpdate(since: start, &state) }
@@ -291,6 +297,7 @@ public final class Supervisor {
             try container.updateState {
                 $0.status = .exited(ending)
                 $0.cgroup = nil
+                $0.network?.refused = refusedPackets
             }
         }
         container.store.releaseAlive(container.id, alive)

@@ -43,12 +43,28 @@ extension RunCommandLine {
         if config.domainname != nil, config.uts != .private {
             throw conflict(verb, "--domainname", "needs a UTS namespace of the container's own, not --uts")
         }
+        if !config.network.isPrivate || config.network == .none, !config.ports.isEmpty || config.publishAll {
+            throw conflict(verb, "--publish", "needs a network of the container's own, not --network none or another's")
+        }
+        try checkEgress(config, verb)
         guard case .container = config.network else { return }
         if !config.extraHosts.isEmpty {
             throw conflict(verb, "--add-host", "does not go with the network of another container")
         }
         if config.dns != DNSConfiguration() {
             throw conflict(verb, "--dns", "does not go with the network of another container")
+        }
+    }
+
+    private static func checkEgress(_ config: ContainerConfig, _ verb: Verb) throws(Failure) {
+        guard config.egress != nil || config.networkRate != nil else { return }
+        let flag = config.egress == nil ? "--network-rate" : "--egress"
+        if !config.network.isPrivate || config.network == .none {
+            throw conflict(verb, flag, "needs a network of the container's own, not --network none or another's")
+        }
+        if config.privileged || !Set(config.addedCapabilities).isDisjoint(with: ["ALL", "CAP_NET_ADMIN"]) {
+            throw conflict(
+                verb, flag, "could be undone with NET_ADMIN: does not go with --privileged and that capability")
         }
     }
 

@@ -21,6 +21,7 @@ public enum RunCommandLine {
         try setRoot(positionals, &flags, verb)
         try setAssignments(&flags)
         try setHealthCheck(&flags, verb)
+        try setNetwork(&flags, verb)
         setWorkspace(&flags)
         try check(flags.request, verb)
         return flags.request

@@ -15,10 +15,9 @@ extension RunCommandLine {
             unavailable: unavailable)
     }
 
-    /// Flags of Docker and Podman that stand for what is not there: bridged networks, swarm.
+    /// Flags of Docker and Podman that stand for what is not there: swarm, plugins.
     private static let unavailable = [
-        "--publish", "-p", "--publish-all", "-P", "--expose", "--link", "--ip", "--ip6", "--mac-address",
-        "--network-alias", "--volumes-from", "--volume-driver", "--gpus", "--runtime",
+        "--link", "--volumes-from", "--volume-driver", "--gpus", "--runtime",
         "--isolation", "--attach", "-a", "--blkio-weight-device", "--cpu-rt-period", "--cpu-rt-runtime",
         "--device-cgroup-rule", "--link-local-ip", "--storage-opt", "--pod", "--uidmap",
         "--gidmap", "--systemd",

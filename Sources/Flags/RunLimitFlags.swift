@@ -1,6 +1,7 @@
 import Cgroups
 import Containers
 import Linux
+import Networks
 
 /// Limits, network, life and descriptions.
 extension RunCommandLine {
@@ -116,11 +117,51 @@ extension RunCommandLine {
         FlagGroup(
             "Network",
             [
-                .value("network", nil, "MODE", "none (default), host or container:ID") { flags, text throws(Failure) in
-                    flags.config.network = try ModeSyntax.network(text)
+                .list(
+                    "network", nil, "MODE",
+                    "bridge (default for root), pasta (for others), none, host, container:ID or NETWORK[:alias=…,ip=…]"
+                ) { flags, text throws(Failure) in try addNetwork(text, to: &flags.config.network) },
+                .list("net", nil, "MODE", "The same") { flags, text throws(Failure) in
+                    try addNetwork(text, to: &flags.config.network)
                 },
-                .value("net", nil, "MODE", "The same") { flags, text throws(Failure) in
-                    flags.config.network = try ModeSyntax.network(text)
+                .list("publish", "p", "[[ADDRESS:]HOST:]PORT", "Lead a port of this machine to one of the container") {
+                    flags, text throws(Failure) in flags.config.ports += try PortSyntax.publish(text)
+                },
+                .toggle("publish-all", "P", "Publish all ports that the image exposes, at free ones") {
+                    $0.config.publishAll = $1
+                },
+                .list("expose", nil, "PORT[/udp]", "Name a port that the container listens on") {
+                    flags, text throws(Failure) in
+                    flags.config.exposedPorts += try PortSyntax.expose(text).map(\.text)
+                },
+                .list("egress", nil, "HOST|SUBNET[:PORT]", "Let it send to this alone, and what else is given; or none")
+                {
+                    flags, text throws(Failure) in
+                    let others = flags.config.egress ?? []
+                    if text == "none" {
+                        flags.config.egress = others
+                        return
+                    }
+                    guard let rule = EgressRule(rawValue: text) else {
+                        throw Values.failure(text, "no destination", remedy: "give none, HOST[:PORT] or SUBNET[:PORT]")
+                    }
+                    flags.config.egress = others + [rule]
+                },
+                .value("network-rate", nil, "RATE[:SENT]", "Limit what it receives and sends, such as 100mbit:10mbit") {
+                    flags, text throws(Failure) in flags.config.networkRate = try NetworkRate(parsing: text)
+                },
+                .value("ip", nil, "ADDRESS", "IPv4 address in its network") { flags, text throws(Failure) in
+                    flags.attachment.ipv4 = try ModeSyntax.address(text, isIPv6: false)
+                },
+                .value("ip6", nil, "ADDRESS", "IPv6 address in its network") { flags, text throws(Failure) in
+                    flags.attachment.ipv6 = try ModeSyntax.address(text, isIPv6: true)
+                },
+                .value("mac-address", nil, "ADDRESS", "Address of its network card") { flags, text throws(Failure) in
+                    flags.attachment.hardwareAddress = try ModeSyntax.hardwareAddress(text)
+                },
+                .list("network-alias", nil, "NAME", "A further name in its network") { flags, text throws(Failure) in
+                    try Names.checkHostName(text)
+                    flags.attachment.aliases.append(text)
                 },
                 .list("add-host", nil, "NAME:ADDRESS", "Add a line to /etc/hosts; the address may be host-gateway") {
                     flags, text throws(Failure) in flags.config.extraHosts.append(try ModeSyntax.extraHost(text))
@@ -140,6 +181,12 @@ extension RunCommandLine {
                     flags.config.dns.options.append(try word(text))
                 },
             ])
+    }
+
+    /// One network after the other; any other mode replaces what stood before.
+    static func addNetwork(_ text: String, to mode: inout NetworkMode) throws(Failure) {
+        let new = try ModeSyntax.network(text)
+        mode = mode.attachments.isEmpty || new.attachments.isEmpty ? new : .networks(mode.attachments + new.attachments)
     }
 
     /// A limit, or nil for `0`: as with Docker that means none, which scripts count on that always give the flag.

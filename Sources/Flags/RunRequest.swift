@@ -1,4 +1,5 @@
 public import Containers
+import Networks
 
 /// What a command line of `run` or `create` asks for.
 public struct RunRequest: Sendable, Equatable {
@@ -61,6 +62,8 @@ struct RunFlags: Reporting {
     var labelFiles: [String] = []
     var health: HealthCheck?
     var noHealthCheck = false
+    /// Of the first network: addresses, and further names.
+    var attachment = NetworkAttachment(network: "")
     /// Of the image, if the root is one.
     var image = ImageRequest(reference: "")
     let surroundings: Surroundings

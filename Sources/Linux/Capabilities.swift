@@ -26,6 +26,8 @@ public struct CapabilitySet: OptionSet, Sendable, Hashable {
     public static let readSearch = Self(number: CAP_DAC_READ_SEARCH)
     /// SYS_MODULE: load kernel modules.
     public static let modules = Self(number: CAP_SYS_MODULE)
+    /// NET_ADMIN: devices, addresses, routes and filters of a network namespace.
+    public static let networkAdministration = Self(number: CAP_NET_ADMIN)
     /// SYS_RAWIO: ports and physical memory.
     public static let rawIO = Self(number: CAP_SYS_RAWIO)
     /// SYS_CHROOT.

@@ -19,7 +19,7 @@ public enum NetworkDevice {
     ) throws(SystemCallError) {
         var here = try RouteSocket()
         defer { here.socket.closeQuietly() }
-        var there = try openSocket(in: namespace)
+        var there = try RouteSocket.opened(in: namespace)
         defer { there.socket.closeQuietly() }
         guard let index = try indices(&here, named: name).first else {
             throw SystemCallError("rtnetlink", "'\(name)'", Errno(rawValue: ENODEV))
@@ -43,16 +43,6 @@ public enum NetworkDevice {
         try there.change(Int(RTM_NEWLINK), named: newName) {
             $0.appendLink(index: moved, flags: UInt32(IFF_UP), change: UInt32(IFF_UP))
         }
-    }
-
-    /// A socket stays in the namespace in which it was made.
-    private static func openSocket(in namespace: FileDescriptor) throws(SystemCallError) -> RouteSocket {
-        let own = try FileDescriptor.workingDirectory.open("/proc/self/ns/net")
-        defer { own.closeQuietly() }
-        try CurrentProcess.join(.network, file: namespace, named: "network")
-        let result = Result { () throws(SystemCallError) in try RouteSocket() }
-        try CurrentProcess.join(.network, file: own, named: "network")
-        return try result.get()
     }
 
     /// The numbers of the devices that a socket's namespace has, or of the one with this name.

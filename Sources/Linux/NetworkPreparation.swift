@@ -9,7 +9,8 @@ public import SystemPackage
 public struct NetworkPreparation: ~Copyable {
     /// Where `join` receives the namespace, once.
     public let receiver: FileDescriptor
-    private let sender: FileDescriptor
+    /// The other end, by which a namespace that was taken is handed on.
+    public let sender: FileDescriptor
     private let work: UnsafeMutablePointer<apus_network_work>
     private let stack: UnsafeMutableRawPointer
     private let pid: pid_t
@@ -75,6 +76,25 @@ public struct NetworkPreparation: ~Copyable {
         sender.closeQuietly()
         work.deallocate()
         stack.deallocate()
+    }
+
+    /// Waits for the namespace and takes it, for somebody who has something to do in it before `join`.
+    ///
+    /// - Returns: The caller closes it.
+    /// - Throws: `EPERM` where none could be made.
+    public static func take(from receiver: FileDescriptor) throws(SystemCallError) -> FileDescriptor {
+        var byte: [UInt8] = [0]
+        var namespace: CInt = -1
+        try check("recvmsg", "network namespace") {
+            CInt(DescriptorPassing.receive(&byte, descriptor: &namespace, from: receiver))
+        }
+        guard namespace >= 0 else { throw SystemCallError("unshare", "network namespace", .notPermitted) }
+        return FileDescriptor(rawValue: namespace)
+    }
+
+    /// Hands a namespace on to who will call `join`.
+    public static func hand(_ namespace: FileDescriptor, over sender: FileDescriptor) throws(SystemCallError) {
+        try check("sendmsg", "network namespace") { DescriptorPassing.send([0], descriptor: namespace, over: sender) }
     }
 
     /// Waits for the namespace and moves this process into it; makes another where it could not be made, or says why not.

@@ -263,7 +263,7 @@ struct InitProcess {
 
     /// The supervisor alone is where the devices are.
     private func receiveNetDevices() throws(Failure) {
-        guard spec.movesNetDevices else { return }
+        guard spec.movesNetDevices || sandbox.connect != nil else { return }
         let answer = try step("move network devices", "its supervisor") { () throws(SystemCallError) in
             try channel.send(.netDevices)
             return try channel.receive()

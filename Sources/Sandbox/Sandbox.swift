@@ -30,6 +30,8 @@ public struct Sandbox: Sendable {
     public var seccompListener: SeccompListener?
     /// Where it receives its network namespace (`NetworkPreparation.join`), once; `nil` if it makes its own.
     public var network: FileDescriptor?
+    /// Connects the network namespace of init, whose number it gets, when init is in it; `nil` where nobody needs to.
+    public var connect: (@Sendable (pid_t) throws(Failure) -> Void)?
     /// Whether the Spec's host name is only the usual one, which a filter around Apus may forbid to set.
     public var hostnameIsUsual = false
     /// Files in memory, which no Spec may hold.
@@ -97,6 +99,8 @@ public struct Launch: Sendable {
     var listener: SeccompListener.Connection?
     /// What init gets of the host's network devices, by their names there.
     var netDevices: [String: Spec.NetDevice] = [:]
+    /// As in `Sandbox`.
+    var connect: (@Sendable (pid_t) throws(Failure) -> Void)?
 
     /// Serves init until it runs the container's command.
     ///
@@ -159,6 +163,7 @@ public struct Launch: Sendable {
 
     private func moveNetDevices() throws(Failure) {
         try netDevices.move(into: process.pid)
+        try connect?(process.pid)
         try step("start container", "its init") { () throws(SystemCallError) in try channel.send(.proceed) }
     }
 
@@ -199,6 +204,7 @@ extension Sandbox {
                 process: process, channel: ours, mappings: (linux?.uidMappings ?? [], linux?.gidMappings ?? []),
                 listener: listener)
             if let devices = linux?.netDevices { launch.netDevices = devices }
+            launch.connect = connect
             if let hooks = spec.hooks, let state = engine.state { launch.hooks = (hooks, state) }
             return launch
         } catch {
@@ -238,7 +244,7 @@ extension Sandbox {
     /// share the supervisor's memory, who waits so long.
     private var runsAloneUntilExec: Bool {
         !usesInit && !rehearses && !spec.has(.user) && !spec.has(.time) && engine.gate == nil && spec.hooks == nil
-            && seccompListener == nil && !spec.movesNetDevices
+            && seccompListener == nil && !spec.movesNetDevices && connect == nil
     }
 
     private static func remedy(for namespaces: Namespaces) -> String? {

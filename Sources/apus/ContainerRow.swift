@@ -1,6 +1,7 @@
 import Containers
 import Formats
 import Glibc
+import Networks
 
 /// One container as `ps` shows it.
 struct ContainerRow {
@@ -41,11 +42,18 @@ struct ContainerRow {
             "Command": .string(command), "CreatedAt": .string(state.created.local), "ID": .string(shownID),
             "Image": .string(state.image), "Label": .lookup(state.labels), "Labels": .string(labels),
             "LocalVolumes": .string("\(volumes)"), "Mounts": .string(mounts), "Names": .string(state.name),
-            "Networks": .string(config?.network.text ?? ""), "Ports": "",
+            "Networks": .string(networks),
+            "Ports": .string(isUp ? PortInspection.list(state.network?.ports ?? [], exposed: []) : ""),
             "RunningFor": .string("\(state.created.age) ago"), "Size": .string(sizeText),
             "State": .string(activity.rawValue),
             "Status": .string(status),
         ]
+    }
+
+    /// The names of its networks.
+    private var networks: String {
+        let names = isUp ? state.network?.members.map(\.network) ?? [] : []
+        return names.isEmpty ? config?.network.text ?? "" : names.joined(separator: ",")
     }
 
     private var labels: String {

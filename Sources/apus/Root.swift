@@ -38,6 +38,12 @@ struct Root: ParsableCommand {
                     CommitContainer.self, SearchImages.self, LogIn.self, LogOut.self,
                 ]),
             CommandGroup(
+                name: "Networks",
+                subcommands: [
+                    CreateNetwork.self, ListNetworks.self, InspectNetworks.self, RemoveNetworks.self,
+                    PruneNetworks.self, ConnectNetwork.self, DisconnectNetwork.self,
+                ]),
+            CommandGroup(
                 name: "Reports",
                 subcommands: [ShowReport.self, CompareReports.self, SuggestLimits.self]),
             CommandGroup(

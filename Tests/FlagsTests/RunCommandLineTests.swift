@@ -72,9 +72,9 @@ import Testing
         ("--quite-another", "run: '--quite-another': unknown flag; see 'apus run --help'"),
         ("-x", "run: '-x': unknown flag; see 'apus run --help'"),
         ("-ix", "run: '-x' in '-ix': unknown flag; see 'apus run --help'"),
-        ("--publish 80:80", "run: '--publish': not available; see 'apus run --help'"),
-        ("-p 80:80", "run: '-p': not available; see 'apus run --help'"),
-        ("-p80:80", "run: '-p': not available; see 'apus run --help'"),
+        ("--volumes-from x", "run: '--volumes-from': not available; see 'apus run --help'"),
+        ("-a stdin", "run: '-a': not available; see 'apus run --help'"),
+        ("-astdin", "run: '-a': not available; see 'apus run --help'"),
         ("--memory", "--memory: needs a value; see 'apus run --help'"),
         ("-m", "-m: needs a value; see 'apus run --help'"),
         ("--rm=maybe", "--rm: 'maybe': neither true nor false"),
@@ -264,7 +264,7 @@ import Testing
         ("--umask 888", "--umask: '888': not a mask; give an octal number from 0 to 0777"),
         ("--timeout soon", "--timeout: 'soon': not a duration; give a duration such as 10s or 1m30s"),
         ("--cap-add FLY", "--cap-add: 'FLY': unknown capability; see capabilities(7)"),
-        ("--network bridge", "--network: 'bridge': this network is not available; use none, host or container:ID"),
+        ("--network a/b", "--network: 'a/b': not a network; use none, host, bridge, pasta, container:ID or a name"),
         (
             "--restart never",
             "--restart: 'never': unknown restart policy; give no, always, unless-stopped or on-failure[:RETRIES]"

@@ -1,3 +1,4 @@
+public import Networks
 public import OCI
 
 /// Where the container's root file system comes from.
@@ -90,17 +91,43 @@ public enum IPCMode: JSONChoice, Sendable, Equatable {
 
 /// How a container is connected.
 public enum NetworkMode: JSONChoice, Sendable, Equatable {
+    /// What is usual for whoever starts it: the bridge for root, pasta for others; `NetworkDefault` decides.
+    case standard
     /// A network namespace with nothing but loopback.
     case none
     case host
     case container(id: String)
+    /// One that the helper `pasta` connects to wherever the machine is connected.
+    case pasta
+    /// Networks that it shares with others, the first one being that of its default route. Never empty.
+    case networks([NetworkAttachment])
 
     package init() { self = .none }
 
     package mutating func map(_ choices: JSONChoices) {
+        if choices.word("standard", self == .standard) { self = .standard }
         if choices.word("none", self == .none) { self = .none }
         if choices.word("host", self == .host) { self = .host }
+        if choices.word("pasta", self == .pasta) { self = .pasta }
         if let other = choices.value("container", other) { self = .container(id: other) }
+        if let attachments = choices.value("networks", attachmentsIfAny), !attachments.isEmpty {
+            self = .networks(attachments)
+        }
+    }
+
+    /// Whether the container has a network namespace of its own.
+    public var isPrivate: Bool {
+        switch self {
+        case .standard, .none, .pasta, .networks: true
+        case .host, .container: false
+        }
+    }
+
+    /// The networks that it names.
+    public var attachments: [NetworkAttachment] { attachmentsIfAny ?? [] }
+
+    private var attachmentsIfAny: [NetworkAttachment]? {
+        if case .networks(let attachments) = self { attachments } else { nil }
     }
 
     private var other: String? {

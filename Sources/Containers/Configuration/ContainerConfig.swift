@@ -1,4 +1,5 @@
 public import Cgroups
+public import Networks
 public import OCI
 
 /// Everything that a user asked for with `run` or `create`: what the container's `config.json` holds.
@@ -9,7 +10,7 @@ public struct ContainerConfig: JSONMappable, Sendable, Equatable {
     /// The format of this record; another one is refused rather than guessed.
     private var schemaVersion = Self.currentSchema
     /// The only format that this version reads and writes.
-    private static let currentSchema = 2
+    private static let currentSchema = 3
 
     // MARK: Root and program
 
@@ -75,7 +76,16 @@ public struct ContainerConfig: JSONMappable, Sendable, Equatable {
     public var pid = NamespaceMode.private
     public var ipc = IPCMode.private
     public var uts = NamespaceMode.private
-    public var network = NetworkMode.none
+    public var network = NetworkMode.standard
+    /// What of the machine's ports leads to it.
+    public var ports: [PublishedPort] = []
+    /// Ports that it listens on, `80/tcp` each, the image's aside.
+    public var exposedPorts: [String] = []
+    /// Whether all those, and the image's, are published at ports that the kernel chooses.
+    public var publishAll = false
+    /// All that it may send to; `nil` for everything.
+    public var egress: [EgressRule]?
+    public var networkRate: NetworkRate?
     public var cgroupNamespace = NamespaceMode.private
     public var userNamespace = UserNamespaceMode.standard
     /// Further lines of /etc/hosts, as asked for: `name:address`, the address maybe `host-gateway`.
@@ -195,6 +205,11 @@ public struct ContainerConfig: JSONMappable, Sendable, Equatable {
         fields.required("ipc", &ipc)
         fields.required("uts", &uts)
         fields.required("network", &network)
+        fields.required("ports", &ports)
+        fields.required("exposedPorts", &exposedPorts)
+        fields.required("publishAll", &publishAll)
+        fields.optional("egress", &egress)
+        fields.optional("networkRate", &networkRate)
         fields.required("cgroupNamespace", &cgroupNamespace)
         fields.required("userNamespace", &userNamespace)
         fields.required("extraHosts", &extraHosts)

@@ -86,7 +86,7 @@ public struct ContainerCopy: Sendable {
         defer { store.releaseAlive(container.id, alive) }
         let config = try container.loadConfig()
         let spec = try container.makeSpec(config)
-        try container.writeHostFiles(config, spec)
+        try container.writeHostFiles(config, spec, nil)
         return try body(
             .stopped(root: try container.prepareRoot(config, spec), mountPoint: container.mountPoint, spec: spec))
     }

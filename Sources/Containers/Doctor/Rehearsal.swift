@@ -24,6 +24,7 @@ public struct Rehearsal: Sendable {
     static var defaultConfig: ContainerConfig {
         var config = ContainerConfig(root: .host)
         config.command = ["true"]
+        config.network = .none  // a bridge would stay
         return config
     }
 
@@ -43,7 +44,10 @@ public struct Rehearsal: Sendable {
         var start = ContainerStart(container, new.config)
         start.rehearses = true
         let started = try start.begin(streams: .pipes(withInput: false))
-        defer { started.process.pidfd.closeQuietly() }
+        defer {
+            started.connection?.end()
+            started.process.pidfd.closeQuietly()
+        }
         _ = try started.process.reap()
         try started.cgroup?.kill()
         try started.cgroup?.remove()

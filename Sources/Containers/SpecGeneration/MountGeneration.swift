@@ -46,7 +46,9 @@ extension SpecGeneration {
     /// The files that say who and where the container is, where there is or can be a place for them, or what they say
     /// was asked for.
     private var hostFiles: [Spec.Mount] {
-        let isAsked = !config.extraHosts.isEmpty || config.dns != DNSConfiguration()
+        let isAsked =
+            !config.extraHosts.isEmpty || config.dns != DNSConfiguration() || !config.network.attachments.isEmpty
+            || config.egress != nil
         return ["resolv.conf", "hostname", "hosts"].filter { isAsked || hasPlace("etc", $0) }.map { name in
             Spec.Mount(
                 destination: "/etc/\(name)", type: "bind", source: "\(facts.containerDirectory)/\(name)",

@@ -131,7 +131,7 @@ struct SpecGeneration {
         case .container(let id): try add(.ipc, .container(id: id), to: &result)
         }
         switch config.network {
-        case .none: result.append(Spec.Namespace(type: .network))
+        case .standard, .none, .pasta, .networks: result.append(Spec.Namespace(type: .network))
         case .host: break
         case .container(let id): try add(.network, .container(id: id), to: &result)
         }
@@ -178,7 +178,7 @@ struct SpecGeneration {
 
     private func isPrivate(_ type: Spec.NamespaceType) -> Bool {
         switch type {
-        case .network: config.network == .none
+        case .network: config.network.isPrivate
         case .ipc: config.ipc == .private || config.ipc == .shareable || config.ipc == .none
         default: config.uts == .private
         }

@@ -1,4 +1,5 @@
 public import Linux
+public import Networks
 public import OCI
 
 /// Rights and limits of a process as flags write them.
@@ -111,15 +112,62 @@ public enum ModeSyntax {
         }
     }
 
-    /// Reads `none`, `host` or `container:ID`; other networks are not there yet.
+    /// Reads `none`, `host`, `container:ID`, `pasta`, or the name of a network, with options: `web:alias=db,ip=10.1.0.5`
+    /// or `name=web,alias=db`.
     public static func network(_ text: String) throws(Failure) -> NetworkMode {
         if let id = try container(text) { return .container(id: id) }
         switch text {
         case "none": return .none
         case "host": return .host
-        default:
-            throw Values.failure(text, "this network is not available", remedy: "use none, host or container:ID")
+        case "default": return .standard
+        case "pasta": return .pasta
+        default: return .networks([try attachment(text)])
         }
+    }
+
+    private static func attachment(_ text: String) throws(Failure) -> NetworkAttachment {
+        var parts = text.parts(between: ":", maxSplits: 1)
+        if !parts[0].utf8.contains(UInt8(ascii: "=")) {
+            parts = ["name=\(parts[0])"] + (parts.count > 1 ? parts[1].parts(between: ",") : [])
+        } else {
+            parts = text.parts(between: ",")
+        }
+        var attachment = NetworkAttachment(network: "")
+        for part in parts {
+            let (name, value) = try Assignments.split(part)
+            let text = value ?? ""
+            switch name {
+            case "name": attachment.network = text
+            case "alias":
+                try Names.checkHostName(text)
+                attachment.aliases.append(text)
+            case "ip": attachment.ipv4 = try address(text, isIPv6: false)
+            case "ip6": attachment.ipv6 = try address(text, isIPv6: true)
+            case "mac", "mac-address": attachment.hardwareAddress = try hardwareAddress(text)
+            default: throw Values.failure(part, "unknown option of a network", remedy: "give alias, ip, ip6 or mac")
+            }
+        }
+        guard Names.isValid(attachment.network) else {
+            throw Values.failure(text, "not a network", remedy: "use none, host, bridge, pasta, container:ID or a name")
+        }
+        return attachment
+    }
+
+    /// Reads an address of one family.
+    public static func address(_ text: String, isIPv6: Bool) throws(Failure) -> IPAddress {
+        guard let address = IPAddress(text), address.isIPv6 == isIPv6 else {
+            throw Values.failure(text, isIPv6 ? "not an IPv6 address" : "not an IPv4 address")
+        }
+        return address
+    }
+
+    /// Reads the address of a network card.
+    public static func hardwareAddress(_ text: String) throws(Failure) -> HardwareAddress {
+        guard let address = HardwareAddress(rawValue: text) else {
+            throw Values.failure(
+                text, "not the address of a network card", remedy: "give one such as 02:42:0a:00:00:02")
+        }
+        return address
     }
 
     /// Reads `host`, `keep-id`, `auto`, `private`, `container:ID` or maps such as `0:100000:65536,65536:1:1`.

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Containers
 import Linux
+import Networks
 
-/// `apus port`: the published ports of a container. No network that could publish any exists yet, so there are none.
+/// `apus port`: the published ports of a container.
 struct Port: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List the published ports of a container")
 
@@ -13,7 +14,19 @@ struct Port: ParsableCommand {
         let store = try openStore()
         try forEachReportingFailures([container]) { name in
             let state = try store.find(name).loadState()
-            if let port { throw Failure("port", state.name, "no public port '\(port)' is published") }
+            let ports = state.status.running == nil ? [] : state.network?.ports ?? []
+            guard let port else {
+                for port in ports { Output.line("\(port.inside.text) -> \(Self.outside(port))") }
+                return
+            }
+            let asked = port.contains("/") ? port : "\(port)/tcp"
+            let found = ports.filter { $0.inside.text == asked }
+            if found.isEmpty { throw Failure("port", state.name, "no public port '\(asked)' is published") }
+            for port in found { Output.line(Self.outside(port)) }
         }
+    }
+
+    private static func outside(_ port: PublishedPort) -> String {
+        "\(port.address?.textBeforePort ?? "0.0.0.0"):\(port.hostPort)"
     }
 }

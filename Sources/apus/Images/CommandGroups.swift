@@ -13,6 +13,14 @@ enum CommandGroups {
             ]
         ),
         ("cache", [("ls", "cache ls"), ("list", "cache ls"), ("prune", "cache prune"), ("rm", "cache rm")]),
+        (
+            "network",
+            [
+                ("connect", "network connect"), ("create", "network create"), ("disconnect", "network disconnect"),
+                ("inspect", "network inspect"), ("ls", "network ls"), ("list", "network ls"),
+                ("prune", "network prune"), ("rm", "network rm"), ("remove", "network rm"),
+            ]
+        ),
         ("report", [("compare", "report compare"), ("show", "report show"), ("suggest", "report suggest")]),
         ("system", [("df", "system df"), ("info", "info"), ("prune", "system prune")]),
     ]

@@ -1,6 +1,7 @@
 import Cgroups
 import Containers
 import Formats
+import Networks
 import OCI
 
 /// Everything that is known of one container, in the shape of Docker's `inspect`.
@@ -132,11 +133,9 @@ struct ContainerInspection {
     }
 
     private var networkSettings: Value {
-        [
-            "Bridge": "", "SandboxID": "", "SandboxKey": "", "Ports": .map([:]), "Gateway": "", "IPAddress": "",
-            "IPPrefixLen": 0, "MacAddress": "",
-            "Networks": .map([config.network.text: ["IPAddress": "", "Gateway": ""]]),
-        ]
+        NetworkInspection(
+            state: state.status.running == nil ? nil : state.network, config: config, store: container.networks
+        ).value
     }
 
     // MARK: What only Apus has
@@ -160,6 +159,7 @@ struct ContainerInspection {
             "Rootfs": .string(state.image),
             "Directory": .string(container.path),
             "Timeout": .optional(config.timeout),
+            "EgressRefused": .optional(state.network?.refused),
             "Reproducible": .bool(config.job?.isReproducible ?? false),
             "Caches": .list(
                 (config.job?.caches ?? []).map {

@@ -1,5 +1,6 @@
 import Containers
 import Formats
+import Networks
 import OCI
 
 /// `HostConfig` of `inspect`: how the container stands to this machine.
@@ -26,7 +27,7 @@ struct HostConfigInspection {
             "LogConfig": logConfig,
             "RestartPolicy": config.restart.value,
             "AutoRemove": .bool(config.removeAtEnd),
-            "PortBindings": .map([:]),
+            "PortBindings": PortInspection.bindings(config.ports),
             "PublishAllPorts": false,
             "Dns": .strings(config.dns.servers),
             "DnsOptions": .strings(config.dns.options),
@@ -153,8 +154,11 @@ extension RestartPolicy {
 extension NetworkMode {
     var text: String {
         switch self {
+        case .standard: "default"
         case .none: "none"
         case .host: "host"
+        case .pasta: "pasta"
+        case .networks(let attachments): attachments[0].network
         case .container(let id): "container:\(id)"
         }
     }

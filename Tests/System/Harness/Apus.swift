@@ -22,6 +22,8 @@ final class Apus {
     let data: String
     /// What every command gets; a test may change it.
     var environment: [String: String]
+    /// Words that put what follows them into another place of the machine: other namespaces.
+    var place: [String] = []
     private let watch: DirectoryWatch
 
     init(_ caller: Caller) throws {
@@ -37,6 +39,8 @@ final class Apus {
         }
         environment = [
             "HOME": account.home, "USER": account.name, "LOGNAME": account.name, "SHELL": "/bin/sh", "APUS_ROOT": data,
+            // Networks have tests of their own.
+            "APUS_NETWORK": "none",
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         ]
         for name in ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"] {
@@ -67,7 +71,8 @@ final class Apus {
                 ["/usr/bin/setpriv", "--reuid", "\(account.uid)", "--regid", "\(account.gid)", "--init-groups"]
                 + ["--inh-caps=-all", "--"] + words
         }
-        return try RunningProcess(words, environment: environment, directory: directory, onTerminal: onTerminal)
+        return try RunningProcess(
+            place + words, environment: environment, directory: directory, onTerminal: onTerminal)
     }
 
     /// Calls `apus` with these words and waits for its end.

@@ -1,0 +1,256 @@
+import Glibc
+import Linux
+public import Networks
+import OCI
+import SystemPackage
+
+extension ContainerStore {
+    /// The networks of this user.
+    public var networks: NetworkStore { NetworkStore(data: directory, live: live) }
+
+    /// Which container has a port of the machine, by the records of those that run.
+    fileprivate func publisher(of port: PublishedPort) -> String? {
+        let states = (try? supervisedStates().found) ?? []  // `try?`: then nobody knows
+        let holder = states.first { state in
+            state.network?.ports.contains { $0.hostPort == port.hostPort && $0.kind == port.kind } ?? false
+        }
+        return holder.map { "container '\($0.name)'" }
+    }
+}
+
+extension Container {
+    /// The networks that it may be in.
+    public var networks: NetworkStore { store.networks }
+}
+
+/// A container's connection to networks, from before its start until after its end.
+final class NetworkConnection: @unchecked Sendable {  // its process has one thread
+    private let id: String
+    private let store: NetworkStore
+    /// With the container's place in each; the first has its default route.
+    private var places: [(network: Network, member: NetworkMember)] = []
+    private let usesPasta: Bool
+    private let reservation: PortReservation?
+    private var pasta: Pasta?
+    private let egress: Egress?
+    private let rate: NetworkRate?
+    /// Where the allow-list is, so that it can still be asked when the container has ended.
+    private var enforced: Egress.Place?
+
+    /// How it is connected, for its record.
+    var state: NetworkState {
+        NetworkState(
+            mode: usesPasta ? "pasta" : places.first?.network.name ?? "none", members: places.map(\.member),
+            ports: reservation?.ports ?? [])
+    }
+
+    /// The machine's address as the container sees it.
+    var gateway: IPAddress? { places.first { !$0.network.isInternal }?.network.ipv4.gateway }
+
+    /// Its own addresses, as far as they are known before it starts.
+    var addresses: [IPAddress] { places.first?.member.addresses ?? [] }
+
+    /// For the start: an address that pasta sets counts at once, rather than after the kernel has asked for others with it.
+    func prepare(_ spec: inout Spec) {
+        guard usesPasta, access("/proc/sys/net/ipv6", F_OK) == 0 else { return }
+        var parameters = spec.linux?.sysctl ?? [:]
+        let name = "net.ipv6.conf.default.accept_dad"
+        parameters[name] = parameters[name] ?? "0"
+        spec.linux?.sysctl = parameters
+    }
+
+    /// Takes what the container needs before it is made: addresses and ports.
+    ///
+    /// - Returns: `nil` for a container that has no network, or that of somebody else.
+    /// - Throws: What cannot be had; nothing is taken then.
+    static func open(_ container: Container, _ config: ContainerConfig) throws(Failure) -> NetworkConnection? {
+        let mode = config.network == .standard ? try NetworkDefault.choose(for: config) : config.network
+        switch mode {
+        case .none, .host, .container, .standard: return nil
+        case .pasta:
+            if geteuid() == 0 {
+                throw Failure("--network", "'pasta'", "is for ordinary users", remedy: "as root use --network bridge")
+            }
+            if let obstacle = Pasta.obstacle() { throw obstacle }
+            let ports = config.allPorts
+            let reservation =
+                ports.isEmpty
+                ? nil : try PortReservation(ports, withIPv6: false) { container.store.publisher(of: $0) }
+            // From here on they are pasta's to bind: init would hold these until it executes the command.
+            reservation?.close()
+            if config.networkRate != nil {
+                throw Failure("--network-rate", "pasta", "cannot be limited", remedy: "as root use --network bridge")
+            }
+            return NetworkConnection(container, config, reservation, try config.resolvedEgress(), usesPasta: true)
+        case .networks(let attachments):
+            if geteuid() != 0 {
+                throw Failure(
+                    "--network", "'\(attachments[0].network)'", "is for root",
+                    remedy: "as an ordinary user use --network pasta")
+            }
+            return try join(attachments, container, config)
+        }
+    }
+
+    private static func join(
+        _ attachments: [NetworkAttachment], _ container: Container, _ config: ContainerConfig
+    ) throws(Failure) -> NetworkConnection {
+        let store = container.store.networks
+        var networks: [Network] = []
+        for attachment in attachments { networks.append(try store.find(attachment.network)) }
+        for (index, network) in networks.enumerated() where networks[..<index].contains(where: { $0.id == network.id })
+        {
+            throw Failure("--network", "'\(network.name)'", "is given twice")
+        }
+        let ports = config.allPorts
+        let publisher = networks.firstIndex { !$0.isInternal }
+        if !ports.isEmpty, publisher == nil {
+            throw Failure(
+                "--publish", "network '\(networks[0].name)'", "is internal: nothing from outside reaches it",
+                remedy: "use a network made without --internal")
+        }
+        let reservation =
+            ports.isEmpty
+            ? nil
+            : try PortReservation(ports, withIPv6: networks[publisher ?? 0].ipv6 != nil) { store.holder(of: $0) }
+        let connection = NetworkConnection(
+            container, config, reservation, try config.resolvedEgress(), usesPasta: false)
+        do throws(Failure) {
+            for (index, attachment) in attachments.enumerated() {
+                let member = try store.join(
+                    networks[index], attachment, ports: index == publisher ? reservation?.ports ?? [] : [],
+                    describe: { $0.describe(container.id, config.name, attachment.aliases, index: index) },
+                    onNote: { Report.line($0) })
+                connection.places.append((networks[index], member))
+            }
+            return connection
+        } catch {
+            connection.end()
+            throw error
+        }
+    }
+
+    private init(
+        _ container: Container, _ config: ContainerConfig, _ reservation: PortReservation?, _ egress: Egress?,
+        usesPasta: Bool
+    ) {
+        id = container.id
+        store = container.store.networks
+        self.reservation = reservation
+        self.egress = egress
+        rate = config.networkRate
+        self.usesPasta = usesPasta
+    }
+
+    /// Tells the members of its networks of it, and it of them: its own hosts file is there.
+    func announce() throws(Failure) {
+        for (network, _) in places { try store.announce(network) }
+    }
+
+    /// Connects the container's network namespace.
+    func connect(_ namespace: FileDescriptor) throws(Failure) {
+        for (index, place) in places.enumerated() {
+            try store.connect(place.member, of: place.network, namespace: namespace, isFirst: index == 0)
+            if let rate { try store.limit(place.member, to: rate, namespace: namespace) }
+        }
+    }
+
+    /// Connects a network namespace of this process' own user namespace, as it is not yet anybody's.
+    func connectPrepared(_ namespace: FileDescriptor) throws(Failure) {
+        try connect(namespace)
+        try enforceEgress(network: "/proc/self/fd/\(namespace.rawValue)", user: nil)
+    }
+
+    /// The names that an allow-list has, and what they stand for.
+    var pinnedNames: [(name: String, address: IPAddress)] { egress?.names ?? [] }
+
+    private func enforceEgress(network: String, user: String?) throws(Failure) {
+        guard let egress else { return }
+        do throws(SystemCallError) {
+            let here = FileDescriptor.workingDirectory
+            let outer = try user.map { path throws(SystemCallError) in try here.open(path) }
+            enforced = Egress.Place(user: outer, network: try here.open(network))
+        } catch {
+            throw Failure("--egress", network, error)
+        }
+        if let enforced { try egress.enforce(in: enforced) }
+    }
+
+    /// How many packets the container was refused so far; `nil` without an allow-list.
+    func refusedPackets() throws(Failure) -> UInt64? {
+        try enforced.map { place throws(Failure) in try Egress.refused(in: place) }
+    }
+
+    /// Connects the network namespace of the container's init.
+    func connect(_ pid: pid_t) throws(Failure) {
+        if usesPasta {
+            pasta = try Pasta.start(for: pid, ports: reservation?.ports ?? [])
+            return try enforceEgress(of: pid)
+        }
+        let path = "/proc/\(pid)/ns/net"
+        let namespace: FileDescriptor
+        do throws(SystemCallError) {
+            namespace = try FileDescriptor.workingDirectory.open(path)
+        } catch {
+            throw Failure("open", path, error)
+        }
+        defer { namespace.closeQuietly() }
+        try connect(namespace)
+        try enforceEgress(of: pid)
+    }
+
+    private func enforceEgress(of pid: pid_t) throws(Failure) {
+        let here = FileDescriptor.workingDirectory
+        let isOwn = here.linkTarget(of: "/proc/\(pid)/ns/user") == here.linkTarget(of: "/proc/self/ns/user")
+        try enforceEgress(network: "/proc/\(pid)/ns/net", user: isOwn ? nil : "/proc/\(pid)/ns/user")
+    }
+
+    /// Gives everything back. Devices go with the container's network namespace.
+    func end() {
+        pasta?.stop()
+        pasta = nil
+        enforced?.close()
+        enforced = nil
+        do throws(Failure) {
+            for (network, _) in places { try store.leave(network, container: id) }
+            try store.leaveAll(container: id, besides: places.map(\.network.name))
+        } catch {
+            Report.line("warning: \(error)")
+        }
+        places = []
+        reservation?.close()
+    }
+}
+
+extension NetworkMember {
+    /// - Parameter index: Which of the container's networks it is.
+    mutating func describe(_ id: String, _ name: String?, _ aliases: [String], index: Int) {
+        let short = String(id.prefix(12))
+        container = id
+        containerName = name ?? short
+        names = (name.map { [$0] } ?? []) + aliases + [short]
+        interface = "eth\(index)"
+        hostInterface = "av\(id.prefix(11))\(String(index, radix: 36))"
+    }
+}
+
+extension ContainerConfig {
+    /// Its allow-list, the names resolved.
+    fileprivate func resolvedEgress() throws(Failure) -> Egress? {
+        guard let egress else { return nil }
+        return try Egress(egress)
+    }
+
+    /// What is to be published: what was asked for, and with `--publish-all` whatever the container listens on.
+    var allPorts: [PublishedPort] {
+        guard publishAll else { return ports }
+        let listened = (exposedPorts + (root.image?.exposedPorts ?? [])).flatMap { text in
+            (try? PortSyntax.expose(text)) ?? []  // `try?`: an image's mistake is no port
+        }
+        var all = ports
+        for port in listened where !all.contains(where: { $0.inside == port }) {
+            all.append(PublishedPort(hostPort: 0, containerPort: port.number, kind: port.kind))
+        }
+        return all
+    }
+}
