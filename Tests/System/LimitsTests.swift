@@ -79,14 +79,14 @@ import Testing
     @Test(Requirement.limits, arguments: Caller.withLimits)
     func `more processors than one can be shared out in parts`(caller: Caller) throws {
         try withApus(caller) { apus in
-            // 0.2 more seconds of processor time at a tenth of a processor: at least 1.5 seconds by the clock.
+            // 0.2 seconds of processor time at a tenth of a processor: the kernel counts that it had to hold it back.
             let script =
-                "t() { read up _ < /proc/uptime; echo ${up%.*}${up#*.}; }; "
-                + "used() { read -r _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ < /proc/self/stat; }; "
-                + "used; enough=$((user + system + 20)); a=$(t); "
-                + "while used; test $((user + system)) -lt $enough; do :; done; b=$(t); test $((b - a)) -ge 150"
+                "used() { read -r _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ < /proc/self/stat; }; "
+                + "used; enough=$((user + system + 20)); "
+                + "while used; test $((user + system)) -lt $enough; do :; done; "
+                + "cat /sys/fs/cgroup/cpu.stat /sys/fs/cgroup/cpu/cpu.stat 2>/dev/null | grep '^nr_throttled [1-9]'"
             let result = try apus.runContainer(["--rm", "--cpus", "0.1"], ["sh", "-c", script])
-            #expect(result.status == 0)
+            #expect(result.status == 0, "\(result.errors)")
         }
     }
 

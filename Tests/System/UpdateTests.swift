@@ -148,7 +148,8 @@ import Testing
                 let start = try apus.begin("start", "racing")
                 usleep(UInt32(round % 15) * 2000)  // at another moment of it each time
                 try apus.succeed("update", "--pids-limit", "\(100 + round)", "racing")
-                #expect(try start.wait().status == 0)
+                let started = try start.wait()
+                #expect(started.status == 0, "round \(round): \(started.errors)")
                 let files = "/sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max"
                 let limit = try apus.succeed("exec", "racing", "sh", "-c", "cat \(files) 2>/dev/null; true")
                 #expect(limit == "\(100 + round)", "round \(round)")
