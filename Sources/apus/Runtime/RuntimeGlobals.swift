@@ -1,5 +1,6 @@
 import Glibc
 import Linux
+import OCI
 import Runtime
 import SystemPackage
 
@@ -102,9 +103,10 @@ struct RuntimeLog {
 
     private func line(_ level: String, _ message: String) -> String {
         let time = Clock.rfc3339(fraction: false)
+        let text = String(decoding: JSONText(message).bytes, as: UTF8.self)
         return switch format {
-        case .json: "{\"level\":\"\(level)\",\"msg\":\(JSONString.quoted(message)),\"time\":\"\(time)\"}\n"
-        case .text: "time=\"\(time)\" level=\(level) msg=\(JSONString.quoted(message))\n"
+        case .json: "{\"level\":\"\(level)\",\"msg\":\(text),\"time\":\"\(time)\"}\n"
+        case .text: "time=\"\(time)\" level=\(level) msg=\(text)\n"
         }
     }
 }

@@ -51,7 +51,7 @@ enum RuntimeProgram {
         case "events": try EventsOfContainer.run(words, globals)
         case "ps": try ProcessesOfContainer.run(words, globals)
         case "spec": try WriteSpec.run(words)
-        case "features": try printing(JSONString.indented(SupportedFeatures.json(), by: "    ") + "\n")
+        case "features": try printing(JSONLayout.indented(SupportedFeatures.json(), by: "    ") + "\n")
         case "help": try printing(RuntimeHelp.text)
         default: throw Failure("", "", "unknown command '\(name)'; see 'apus-runtime --help'")
         }

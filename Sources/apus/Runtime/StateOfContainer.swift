@@ -7,6 +7,6 @@ enum StateOfContainer {
     static func run(_ words: ArraySlice<String>, _ globals: RuntimeGlobals) throws -> Int32 {
         let words = try RuntimeWords(words, [])
         let report = try globals.store().container(words.id(of: "state")).report()
-        return try RuntimeProgram.printing(JSONString.indented(report.json()) + "\n")
+        return try RuntimeProgram.printing(JSONLayout.indented(report.json()) + "\n")
     }
 }

@@ -11,7 +11,7 @@ enum WriteSpec {
         let words = try RuntimeWords(words, options)
         guard words.arguments.isEmpty else { throw Failure("", "", "\"spec\" takes no arguments") }
         let path = (words.value("bundle").map { "\($0)/" } ?? "") + "config.json"
-        let json = try JSONString.indented(ExampleSpec.json(rootless: words.has("rootless")), by: "\t") + "\n"
+        let json = try JSONLayout.indented(ExampleSpec.json(rootless: words.has("rootless")), by: "\t") + "\n"
         do throws(SystemCallError) {
             let file = try FileDescriptor.workingDirectory.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o666)
             defer { file.closeQuietly() }

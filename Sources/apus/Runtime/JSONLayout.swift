@@ -1,22 +1,5 @@
 /// JSON for people, out of JSON for programs.
-enum JSONString {
-    /// `text` in quotes.
-    static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\t": result += "\\t"
-            case _ where scalar.value < 0x20:
-                result += "\\u00" + (scalar.value < 0x10 ? "0" : "") + String(scalar.value, radix: 16)
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
-    }
-
+enum JSONLayout {
     /// A JSON text with each field and element on a line of its own.
     ///
     /// - Parameter unit: What each level is set in by.
