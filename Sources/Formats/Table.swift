@@ -1,3 +1,5 @@
+import Linux
+
 /// Columns of text, as wide as their widest cell and three spaces apart, as Docker's tables are.
 public struct Table {
     private var rows: [[String]] = []
@@ -8,22 +10,9 @@ public struct Table {
         rows = [header]
     }
 
-    /// Adds a row. Control characters, which could move a terminal's cursor, become `?`, and so do those that turn the
-    /// direction of writing and could show one name for another.
+    /// Adds a row; what a terminal would obey becomes `?`.
     public mutating func add(_ cells: [String]) {
-        rows.append(cells.map(Self.harmless))
-    }
-
-    private static func harmless(_ cell: String) -> String {
-        guard cell.unicodeScalars.contains(where: isHarmful) else { return cell }
-        return String(String.UnicodeScalarView(cell.unicodeScalars.map { isHarmful($0) ? "?" : $0 }))
-    }
-
-    private static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case ..<0x20, 0x7f...0x9f, 0x202a...0x202e, 0x2066...0x2069: true
-        default: false
-        }
+        rows.append(cells.map(\.harmless))
     }
 
     /// All rows, each ending with a newline; the last column is not padded.

@@ -32,9 +32,8 @@ public struct Failure: Error, Sendable, CustomStringConvertible, Equatable {
     }
 
     public var description: String {
-        let parts = [step, subject, reason].filter { !$0.isEmpty }.joined(separator: ": ")
-        // A name from a container or an image must not move the cursor or forge a second line.
-        let line = String(parts.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? "?" : Character($0) })
-        return remedy.map { "\(line); \($0)" } ?? line
+        let line = [step, subject, reason].filter { !$0.isEmpty }.joined(separator: ": ")
+        // Names come from containers and images, too.
+        return (remedy.map { "\(line); \($0)" } ?? line).harmless
     }
 }
