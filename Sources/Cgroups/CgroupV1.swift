@@ -21,11 +21,16 @@ final class CgroupV1: Cgroup {
     private struct Placed {
         let hierarchy: String
         let directory: CgroupDirectory
+        /// What it was made for, beside which the hierarchy may have others.
+        var controller: Controller?
     }
 
     /// What every container has: to know its processes and their memory. Each hierarchy costs a run about 0.1 ms, so
     /// those of the freezer and of processor time join a container that lives, when it is paused or looked at.
     private static let usual: [Controller] = [.memory]
+
+    /// The directory for containers where Apus may choose.
+    private static let usualParent = "apus"
 
     /// What counts all that a report tells of.
     static let counting: [Controller] = usual + [.cpuacct, .pids, .blkio]
@@ -131,29 +136,31 @@ final class CgroupV1: Cgroup {
         return directories.isEmpty ? nil : CgroupV1(id: id, parent: nil, keepsOld: true, directories: directories)
     }
 
-    /// Where directories for containers go in a hierarchy, the preferred place first: where the engines have theirs,
-    /// or, without the rights to that, below the cgroup that this process is in.
+    /// Where directories for containers go in a hierarchy, the preferred place first: in a limited command below its
+    /// cgroup, else where the engines have theirs, or, without the rights to that, below the cgroup that this process is in.
     private static func parents(in hierarchy: String, asked: String?) -> [String] {
         let mount = "\(Hierarchies.mountPoint)/\(hierarchy)"
         if let asked, asked.hasPrefix("/") { return [mount + asked] }
-        return ["\(mount)/\(asked ?? "apus")"]
+        if asked == nil, let limit = Hierarchies.ownLimit(in: hierarchy) { return ["\(limit)/\(usualParent)"] }
+        return ["\(mount)/\(asked ?? usualParent)"]
     }
 
     private static func ownParent(in hierarchy: String, asked: String?) -> String? {
         if let asked, asked.hasPrefix("/") { return nil }
-        return Hierarchies.ownCgroup(in: hierarchy).map { "\($0)/\(asked ?? "apus")" }
+        return Hierarchies.ownCgroup(in: hierarchy).map { "\($0)/\(asked ?? usualParent)" }
     }
 
     /// The directory with a controller's files, made if need be.
     ///
     /// - Returns: `nil` where the hierarchy is not mounted or this process may make no directory in it.
     private func directory(of controller: Controller, making: Bool) throws(SystemCallError) -> CgroupDirectory? {
+        for placed in directories where placed.controller == controller { return placed.directory }
         let hierarchy = Hierarchies.name(of: controller)
         for placed in directories where placed.hierarchy == hierarchy { return placed.directory }
         guard making else { return nil }
         guard let made = try makeDirectory(in: hierarchy) else { return nil }
         if controller == .cpuset { try Self.fillCpuset(made) }
-        directories.append(Placed(hierarchy: hierarchy, directory: made))
+        directories.append(Placed(hierarchy: hierarchy, directory: made, controller: controller))
         return made
     }
 
@@ -383,6 +390,7 @@ final class CgroupV1: Cgroup {
 
     func remove() throws {
         scope?.dismissPlaceholder()
+        removeNestedElsewhere()
         let deadline = Deadline(seconds: 2)
         // The first one, which all look at, last: what is left when this is killed can be found by it.
         for placed in directories.reversed() {
@@ -390,6 +398,15 @@ final class CgroupV1: Cgroup {
         }
         directories = []
         try scope?.stop()
+    }
+
+    /// Removes what those that were made in here have in hierarchies that this one has no directory in.
+    private func removeNestedElsewhere() {
+        guard let main = mainDirectory, main.has(Self.usualParent) else { return }
+        // `try?`: what is left costs nothing but its place
+        for name in (try? CgroupDirectory("\(main.path)/\(Self.usualParent)").children()) ?? [] {
+            try? Self.leftover(id: name)?.remove()  // `try?`: as above
+        }
     }
 
     private func removeQuietly() {

@@ -93,7 +93,9 @@ final class DBusConnection {
         guard result == 0 else {
             let errno = Errno(rawValue: Glibc.errno)
             socket.closeQuietly()
-            let isNotThere = [.noSuchFileOrDirectory, .connectionRefused, .notDirectory].contains(errno)
+            // What is not permitted is another user's, whose variables su has left.
+            let isNotThere =
+                [.noSuchFileOrDirectory, .connectionRefused, .notDirectory, .permissionDenied].contains(errno)
             throw DBusError("connect '\(path)': \(errno.reason)", isNotThere: isNotThere)
         }
         return socket

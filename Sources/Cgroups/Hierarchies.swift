@@ -43,6 +43,24 @@ enum Hierarchies {
         return mount + path.dropFirst(root.count)
     }
 
+    /// This process's own cgroup, if a limited command runs in it or above it: what is made below it stays within that
+    /// command's limits, and ends with it.
+    ///
+    /// - Returns: As `ownCgroup`; `nil` also where no command above is limited.
+    static func ownLimit(in name: String?) -> String? {
+        // Most are in none, and know that from one short file.
+        guard let bytes = FileDescriptor.contentsIfReadable(of: "/proc/self/cgroup", limit: 1 << 20),
+            isBelowLimit(String(decoding: bytes, as: UTF8.self)), var own = ownCgroup(in: name), isBelowLimit(own)
+        else { return nil }
+        if own.hasSuffix("/\(ControllersV2.leaf)") { own.removeLast(ControllersV2.leaf.utf8.count + 1) }
+        return own
+    }
+
+    private static func isBelowLimit(_ paths: String) -> Bool {
+        paths.utf8.split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\n") }
+            .contains { OwnedCgroupName.maker(of: String(Substring($0))) != nil }
+    }
+
     /// The path of one hierarchy in /proc/PID/cgroup: lines `number:controllers:path`, v2 with the number 0.
     ///
     /// - Note: cgroups(7), "/proc files".

@@ -52,6 +52,13 @@ extension Cgroup {
         (try? processDirectory?.readIfThere("pids.peak")).flatMap { $0 }.flatMap { UInt64($0) }
     }
 
+    /// The most swap that its processes have had, in bytes; `nil` before Linux 6.5, and on v1.
+    public func swapPeak() -> UInt64? {
+        guard record.kind == .v2 else { return nil }
+        // `try?`: as above
+        return (try? mainDirectory?.readIfThere("memory.swap.peak")).flatMap { $0 }.flatMap { UInt64($0) }
+    }
+
     /// Marks it as in use for as long as this process lives.
     public func hold() throws {
         guard let main = mainDirectory else { return }

@@ -14,13 +14,16 @@ enum PlacementV2 {
 
     /// Makes a cgroup in the first place where one can be had.
     ///
-    /// Under systemd that is what systemd delegated, this process's own cgroup or the one of a service, because
+    /// In a limited command that is below its cgroup, if it may be written to. Under systemd it is what systemd delegated, this process's own cgroup or the one of a service, because
     /// whatever lies elsewhere systemd may change without notice. Without it, root has the whole tree, and others their
     /// own cgroup if they may write it.
     ///
     /// - Returns: No cgroup, and why, where there is none to be had.
     /// - Throws: `Failure` for a parent that cannot be one.
     static func create(id: String, parent: String?) throws -> (cgroup: CgroupV2?, problem: String?) {
+        if parent == nil, let limit = Hierarchies.ownLimit(in: nil), mayMakeCgroups(below: limit) {
+            return (try create(id, below: limit, usualParent), nil)
+        }
         guard DelegatedUnit.isSystemdHere else { return (try createWithoutSystemd(id, parent), nil) }
         if let parent, !parent.hasSuffix(".slice") || parent.contains("/") || parent.hasPrefix("-") {
             throw Failure("create cgroup", parent, "under systemd a cgroup parent is a slice, such as 'batch.slice'")
@@ -94,8 +97,11 @@ enum PlacementV2 {
     private static func ownDelegatedCgroup(marked: Bool) -> String? {
         guard var path = Hierarchies.ownCgroup(in: nil) else { return nil }
         if path.hasSuffix("/\(ControllersV2.leaf)") { path.removeLast(ControllersV2.leaf.utf8.count + 1) }
-        guard access(path + "/cgroup.procs", W_OK) == 0, access(path, W_OK) == 0 else { return nil }
-        return !marked || isMarkedDelegated(path) ? path : nil
+        return mayMakeCgroups(below: path) && (!marked || isMarkedDelegated(path)) ? path : nil
+    }
+
+    private static func mayMakeCgroups(below path: String) -> Bool {
+        access(path + "/cgroup.procs", W_OK) == 0 && access(path, W_OK) == 0
     }
 
     private static func isMarkedDelegated(_ path: String) -> Bool {

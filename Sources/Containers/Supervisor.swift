@@ -332,6 +332,7 @@ public final class Supervisor {
         var verdict = LimitVerdict(config: asked, status: status, cut: reason == .timeout ? .timeout : nil)
         verdict.memoryKills = oomKills
         verdict.refusedForks = try cgroup?.refusedForks() ?? 0
+        verdict.processPeak = cgroup?.processPeak()
         if oomKills > 0 { verdict.victim = KernelLog.lastKilled(inCgroup: container.id) }
         var report = notes.makeReport(config.arguments, version: reports.version)
         report.workingDirectory = start.spec.process?.cwd

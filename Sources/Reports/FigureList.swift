@@ -50,7 +50,7 @@ extension UsageReport {
         let kinds = [
             ("total", "total", memory.total), ("anonymous", "anonymous", memory.anonymous),
             ("file", "files (page cache)", memory.file), ("kernel", "kernel", memory.kernel),
-            ("shared", "shared", memory.shared), ("swap", "swap", memory.swap),
+            ("shared", "shared", memory.shared), ("sockets", "sockets", memory.sockets), ("swap", "swap", memory.swap),
         ]
         let peaks = kinds.map { ("memory.\($0.0).peakBytes", "\($0.1), peak", $0.2.peak, Unit?.some(.bytes)) }
         let ends = kinds.map {

@@ -41,6 +41,8 @@ extension UsageReport {
         public var kernel = Bytes()
         /// tmpfs and shared mappings; part of `file` too.
         public var shared = Bytes()
+        /// What is under way in sockets.
+        public var sockets = Bytes()
         public var swap = Bytes()
         /// The largest resident set of one process, in bytes, as getrusage(2) tells it.
         public var largestProcess: UInt64?
@@ -53,6 +55,7 @@ extension UsageReport {
             fields.section("file", &file)
             fields.section("kernel", &kernel)
             fields.section("shared", &shared)
+            fields.section("sockets", &sockets)
             fields.section("swap", &swap)
             fields.optional("largestProcessBytes", &largestProcess)
         }

@@ -1,10 +1,10 @@
 /// Samples of a command of any length: never more than `capacity`, spread over all of it.
 ///
 /// Whenever it is full, two neighbours become one, and the interval is twice as long from then on. So a second has a
-/// sample for each 20 ms and a day one for each three minutes, and neither takes more memory than the other.
+/// sample for each 20 ms and a day one for each six minutes, and neither takes more memory than the other.
 public struct SampleSeries: Sendable {
     /// The most samples that there can be.
-    public static let capacity = 601
+    public static let capacity = 301
     /// How long it is from one to the next at first, in nanoseconds, unless the caller says otherwise.
     public static let firstInterval: UInt64 = 20_000_000
 

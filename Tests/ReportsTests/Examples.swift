@@ -56,6 +56,7 @@ extension UsageReport {
         memory.file = Bytes(current: 2 << 20, peak: 30 << 20)
         memory.kernel = Bytes(current: 1 << 20, peak: 9 << 20)
         memory.shared = Bytes(current: 4096, peak: 1 << 20)
+        memory.sockets = Bytes(current: 0, peak: 128 << 10)
         memory.swap = Bytes(current: 0, peak: 0)
         memory.largestProcess = 300 << 20
         pageFaults.minor = 123_456

@@ -3,20 +3,20 @@ import Testing
 @testable import Reports
 
 struct SampleSeriesTests {
-    @Test(arguments: [1, 20, 600, 601, 602, 1201, 100_000])
-    func `a series of any length has its first and last sample and at most 601`(count: UInt64) {
+    @Test(arguments: [1, 20, 300, 301, 302, 601, 100_000])
+    func `a series of any length has its first and last sample and at most 301`(count: UInt64) {
         let samples = series(count).samples
-        #expect(samples.points.count <= 601)
-        #expect(samples.points.count >= min(Int(count), 301))
+        #expect(samples.points.count <= 301)
+        #expect(samples.points.count >= min(Int(count), 151))
         #expect(samples.points.first?.time == 0)
         #expect(samples.points.last?.time == (count - 1) * 20_000_000)
     }
 
     @Test func `each thinning doubles the interval`() {
-        #expect(series(601).samples.interval == 20_000_000)
-        #expect(series(602).samples.interval == 40_000_000)
-        #expect(series(1201).samples.interval == 40_000_000)
-        #expect(series(1203).samples.interval == 80_000_000)
+        #expect(series(301).samples.interval == 20_000_000)
+        #expect(series(302).samples.interval == 40_000_000)
+        #expect(series(601).samples.interval == 40_000_000)
+        #expect(series(603).samples.interval == 80_000_000)
         #expect(series(0).nextTime == 0 && series(1).nextTime == 20_000_000)
     }
 

@@ -101,7 +101,9 @@ extension UsageReport {
         fill(usage)
         if notes.familyMemory > 0, memory.total.peak == nil { memory.total.peak = notes.familyMemory }
         if notes.familyThreads > 0, processes.peak == nil { processes.peak = notes.familyThreads }
-        samples = notes.sampler?.finish()
+        guard let sampler = notes.sampler else { return }
+        samples = sampler.finish()
+        fillPeaks(sampler.peaks)
     }
 }
 
@@ -139,7 +141,7 @@ extension LimitVerdict {
         case .timeout: "timeout"
         case .cpuTime: "cpu-time"
         case .output: "output-size"
-        case .oom: config.resources.memory == nil ? nil : "memory"
+        case .oom: config.resources.memory == nil || ranOutBelowLimit ? nil : "memory"
         case .disk: "file-size"
         default: nil
         }

@@ -30,6 +30,8 @@ struct LimitVerdict {
     var output: UInt64?
     /// How many processes could not be made.
     var refusedForks: UInt64 = 0
+    /// The most processes that there were at one time, where the kernel keeps that.
+    var processPeak: UInt64?
 
     /// What a script sees: 124 at the timeout, 152 and 153 as the kernel's own limits of CPU time and sizes have it, and
     /// the command's own otherwise, which for one that ran out of memory is 137.
@@ -64,13 +66,33 @@ struct LimitVerdict {
             return "file size limit of \(Wording.size(UInt64(config.fileSize ?? 0))) hit: the command was ended"
         }
         if refusedForks > 0, let pids = config.resources.pids {
-            return "limit of \(pids) processes hit: \(refusedForks) more could not be made"
+            let limit =
+                refusedBelowLimit ? "out of processes below the limit of \(pids)" : "limit of \(pids) processes hit"
+            return "\(limit): \(refusedForks) more could not be made"
         }
         return nil
     }
 
+    /// Whether processes were killed for want of memory far below the limit: then it is the machine's, or the limit of a
+    /// cgroup above, that was reached.
+    var ranOutBelowLimit: Bool {
+        guard let limit = config.resources.memory, let memoryPeak else { return false }
+        return memoryPeak < UInt64(limit) / 8 * 7
+    }
+
+    /// Whether processes were refused while there were fewer than the limit: kernels before 6.11, and cgroup v1, count that
+    /// also where the limit of a cgroup above was reached.
+    var refusedBelowLimit: Bool {
+        guard let limit = config.resources.pids, let processPeak else { return false }
+        return processPeak < UInt64(limit)
+    }
+
     private var memoryLine: String {
-        let limit = config.resources.memory.map { "memory limit of \(Wording.size(UInt64($0))) hit" } ?? "out of memory"
+        let asked = config.resources.memory.map { Wording.size(UInt64($0)) }
+        let limit =
+            asked.map {
+                ranOutBelowLimit ? "out of memory below the limit of \($0)" : "memory limit of \($0) hit"
+            } ?? "out of memory"
         let peak = memoryPeak.map { ", peak \(Wording.size($0))" } ?? ""
         let others = memoryKills > 1 ? " and \(memoryKills - 1) more" : ""
         return "\(limit): killed \(victim?.text ?? "a process")\(others)\(peak)"

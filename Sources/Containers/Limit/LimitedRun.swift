@@ -326,6 +326,7 @@ public final class LimitedRun {
 
     private func look(at cgroup: any Cgroup, _ verdict: inout LimitVerdict, command: LimitVerdict.Victim) throws {
         verdict.refusedForks = config.resources.pids == nil ? 0 : try cgroup.refusedForks()
+        if verdict.refusedForks > 0 { verdict.processPeak = cgroup.processPeak() }
         guard verdict.memoryKills > 0 else { return }
         verdict.memoryPeak = try cgroup.statistics().memory?.peak
         verdict.victim = KernelLog.lastKilled(inCgroup: cgroup.record.id)

@@ -117,26 +117,37 @@ struct FamilyMark {
     func killAll() {
         let end = Clock.monotonic() + 2_000_000_000
         while Clock.monotonic() < end {
-            let found = find()
-            if found.isEmpty { return }
+            let (found, hasUnknown) = find()
+            if found.isEmpty && !hasUnknown { return }
             for pid in found { Glibc.kill(pid, SIGSTOP) }
             for pid in found { Glibc.kill(pid, SIGKILL) }
-            poll(nil, 0, 1)
+            poll(nil, 0, found.isEmpty ? 10 : 1)
         }
     }
 
-    private func find() -> [pid_t] {
+    /// - Returns: Those that have it; whether there are others of which that cannot be told yet: while a program is being
+    ///   executed, its process has no environment to be seen.
+    private func find() -> (found: [pid_t], hasUnknown: Bool) {
         // `try?`: where /proc is hidden nobody can be found
-        guard let proc = try? FileDescriptor.workingDirectory.open("/proc", O_RDONLY | O_DIRECTORY) else { return [] }
+        guard let proc = try? FileDescriptor.workingDirectory.open("/proc", O_RDONLY | O_DIRECTORY) else {
+            return ([], false)
+        }
         defer { proc.closeQuietly() }
         let mark = Array(variable.utf8)
-        return ((try? proc.entries()) ?? []).compactMap { name in  // `try?`: as above
+        var found: [pid_t] = []
+        var hasUnknown = false
+        for name in (try? proc.entries()) ?? [] {  // `try?`: as above
             guard let pid = pid_t(name), pid != getpid(),
                 // `try?`: one that is gone, or another user's
-                let variables = try? proc.contents(of: "\(name)/environ", limit: 4 << 20),
-                variables.split(separator: 0).contains(where: { $0.elementsEqual(mark) })
-            else { return nil }
-            return pid
+                let variables = try? proc.contents(of: "\(name)/environ", limit: 4 << 20)
+            else { continue }
+            if variables.isEmpty {
+                // The kernel's own threads, and those that have ended, have no program either.
+                if proc.linkTarget(of: "\(name)/exe") != nil { hasUnknown = true }
+            } else if variables.split(separator: 0).contains(where: { $0.elementsEqual(mark) }) {
+                found.append(pid)
+            }
         }
+        return (found, hasUnknown)
     }
 }

@@ -37,7 +37,7 @@ struct ReportedLimits {
         if let memory = config.resources.memory {
             var limit = held("memory", Wording.size(UInt64(memory)), memory, .bytes)
             limit.peak = report.memory.total.peak
-            limit.hit = verdict.memoryKills > 0
+            limit.hit = verdict.memoryKills > 0 && !verdict.ranOutBelowLimit
             limits.append(limit)
         }
         if let swap = config.swap {
@@ -46,7 +46,7 @@ struct ReportedLimits {
         if let pids = config.resources.pids {
             var limit = held("pids", "\(pids)", pids, .processes)
             limit.peak = report.processes.peak
-            limit.hit = verdict.refusedForks > 0 || verdict.cut == .pids
+            limit.hit = verdict.refusedForks > 0 && !verdict.refusedBelowLimit || verdict.cut == .pids
             limits.append(limit)
         }
         if let files = config.openFiles { limits.append(limit("open-files", "\(files)", files, .files, .rlimit)) }

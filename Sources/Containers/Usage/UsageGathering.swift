@@ -50,6 +50,7 @@ extension UsageReport {
         fill(io: statistics.blkio)
         processes.current = atEnd.pids.current ?? 0
         processes.peak = cgroup.processPeak()
+        memory.swap.peak = cgroup.swapPeak()
         pressure.cpu = Stall(statistics.cpu.psi)
         pressure.memory = Stall(statistics.memory.psi)
         pressure.io = Stall(statistics.blkio.psi)
@@ -72,13 +73,28 @@ extension UsageReport {
         memory.file.current = now["file"] ?? now["total_cache"]
         memory.kernel.current = now["kernel"] ?? atEnd.kernel.usage
         memory.shared.current = now["shmem"] ?? now["total_shmem"]
+        memory.sockets.current = now["sock"] ?? atEnd.kernelTCP.usage
         memory.swap.current = now["total_swap"] ?? Self.swap(atEnd)
+        memory.kernel.peak = used.kernel.max
+        memory.sockets.peak = used.kernelTCP.max
         pageFaults.minor = nil
         if let faults = used.raw?["pgfault"] ?? used.raw?["total_pgfault"] {
             let major = used.raw?["pgmajfault"] ?? used.raw?["total_pgmajfault"] ?? 0
             pageFaults.major = major
             pageFaults.minor = faults >= major ? faults - major : 0
         }
+    }
+
+    /// Takes over the highest that looks have seen, where the kernel keeps no peak of its own.
+    mutating func fillPeaks(_ seen: CgroupMeter.MemoryKinds) {
+        let points = samples?.points ?? []
+        memory.total.raise(to: points.compactMap(\.memory).max())
+        memory.swap.raise(to: points.compactMap(\.swap).max())
+        memory.anonymous.raise(to: seen.anonymous)
+        memory.file.raise(to: seen.file)
+        memory.kernel.raise(to: seen.kernel)
+        memory.shared.raise(to: seen.shared)
+        memory.sockets.raise(to: seen.sockets)
     }
 
     /// The statistics have memory and swap together.
@@ -116,6 +132,14 @@ extension UsageReport {
             io.written = usage.blocksWritten * 512
         }
         if accounting == nil { accounting = .rusage }
+    }
+}
+
+extension UsageReport.Bytes {
+    /// Makes `highest` its peak if it has none. What it was at the end was seen, too.
+    fileprivate mutating func raise(to highest: UInt64?) {
+        guard peak == nil, let highest = [highest, current].compactMap({ $0 }).max() else { return }
+        peak = highest
     }
 }
 

@@ -40,6 +40,30 @@ extension LimitSuites {
             }
         }
 
+        @Test(Requirement.root, Requirement.systemd)
+        func `a user without a systemd of their own is refused with the remedy, or limited as far as that goes`() throws
+        {
+            try withApus(.root) { apus in
+                let asUser = [
+                    "/usr/bin/setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups", Machine.apus, "limit",
+                ]
+                for flags in [["--memory", "64m"], ["--pids", "5"], ["--cpus", "0.5"]] {
+                    expectRefusal(
+                        try apus.startProgram(asUser + flags + ["--", "true"]).wait(), naming: flags[0],
+                        "no systemd of this user answers", "loginctl enable-linger 54321", "--limits best-effort")
+                }
+                let forks = "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; wait"
+                let held = try apus.startProgram(
+                    asUser + ["--limits", "best-effort", "--pids", "5", "--", "/bin/sh", "-c", forks]
+                ).wait()
+                #expect(held.status == 137)
+                #expect(held.errors.contains("--pids: no cgroup can hold it here: "), "\(held)")
+                #expect(held.errors.contains("apus: limit of 5 processes hit: the command was killed"), "\(held)")
+                let plain = try apus.startProgram(asUser + ["--timeout", "60s", "--", "/bin/sh", "-c", "exit 3"]).wait()
+                #expect(plain.status == 3, "\(plain)")
+            }
+        }
+
         @Test(arguments: Caller.available)
         func `without cgroups nothing outlives the command, or an apus that is killed`(caller: Caller) throws {
             try withApus(caller) { apus in

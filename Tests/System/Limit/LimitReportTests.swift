@@ -63,6 +63,40 @@ extension LimitSuites {
             }
         }
 
+        @Test(Requirement.limits, arguments: Caller.withLimits)
+        func `peaks of memory are told by kind`(caller: Caller) throws {
+            try withApus(caller) { apus in
+                // Long enough to be looked at, with the memory and without.
+                let script = "own=$(head -c 16m /dev/zero | tr '\\0' a); sleep 0.5; own=; sleep 0.2"
+                let (outcome, report) = try report(apus, [], script)
+                #expect(outcome == .printed(""))
+                let memory = report.memory
+                let own = try #require(memory.anonymous.peak)
+                #expect(own >= 16 << 20 && own < 80 << 20)
+                #expect(try #require(memory.anonymous.current) < 16 << 20)
+                #expect(try #require(memory.total.peak) >= own)
+                #expect(try #require(memory.kernel.peak) > 0 && memory.file.peak != nil && memory.shared.peak != nil)
+            }
+        }
+
+        @Test(Requirement.root)
+        func `bytes and operations are those that the disk has seen`() throws {
+            try withApus(.root) { apus in
+                let script = """
+                    dd if=/dev/zero of=file bs=64k count=32 oflag=direct status=none
+                    dd if=file of=/dev/null bs=128k iflag=direct status=none
+                    """
+                let (outcome, report) = try report(apus, [], script)
+                #expect(outcome == .printed(""))
+                // The file system's own writes come on top, and what the programs themselves are read from.
+                #expect(try #require(report.io.written) >= 2 << 20)
+                #expect(try #require(report.io.read) >= 2 << 20)
+                #expect(try #require(report.io.written) < 4 << 20)
+                #expect(try #require(report.io.writeOperations) >= 32)
+                #expect(try #require(report.io.readOperations) >= 16)
+            }
+        }
+
         @Test(arguments: Caller.available)
         func `run writes a report, too`(caller: Caller) throws {
             try withApus(caller) { apus in
