@@ -57,6 +57,15 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: strict),
+        // The language: a text goes in, a value comes out.
+        .target(name: "Dockerfiles", dependencies: ["Linux", "OCI"], swiftSettings: strict),
+        // From a Dockerfile to an image, step by step.
+        .target(
+            name: "Builder",
+            dependencies: [
+                "Dockerfiles", "Containers", "Images", "Archives", "Networks", "Linux", "OCI", "CLinux", crypto, system,
+            ],
+            swiftSettings: strict),
         .target(
             name: "Runtime", dependencies: ["Linux", "OCI", "Cgroups", "Sandbox", "CLinux", system],
             swiftSettings: strict),
@@ -73,7 +82,7 @@ let package = Package(
             name: "apus",
             dependencies: [
                 "Linux", "OCI", "Cgroups", "Sandbox", "Archives", "Networks", "Images", "Registries", "Containers",
-                "Runtime", "Flags", "Formats", "Reports", "CLinux", system,
+                "Builder", "Dockerfiles", "Runtime", "Flags", "Formats", "Reports", "CLinux", system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
@@ -107,6 +116,11 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "RegistriesTests", dependencies: ["Registries", "Images", "Linux", "OCI", system],
+            swiftSettings: strict),
+        .testTarget(name: "DockerfilesTests", dependencies: ["Dockerfiles", "Linux", "OCI"], swiftSettings: strict),
+        .testTarget(
+            name: "BuilderTests",
+            dependencies: ["Builder", "Dockerfiles", "Images", "Archives", "Linux", "OCI", system],
             swiftSettings: strict),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Cgroups", "OCI", "Linux"], swiftSettings: strict),
         .testTarget(

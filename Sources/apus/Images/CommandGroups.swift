@@ -1,5 +1,6 @@
 import ArgumentParser
 import Flags
+import Linux
 
 /// Commands of two words: Docker's `image ls` and `system df`, and `report show`. Some are others by another name.
 enum CommandGroups {
