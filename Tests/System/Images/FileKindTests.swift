@@ -27,7 +27,7 @@ struct FileKindTests {
         put(b'opaque/old/file')
         put(b'empty', b'')
         put(b'note')
-        os.setxattr(top + b'note', 'user.note', b'a\\0b\\n\\xff')
+        if sys.argv[2] == 'all': os.setxattr(top + b'note', 'user.note', b'a\\0b\\n\\xff')
         put(b'capable', mode=0o755)
         os.setxattr(top + b'capable', 'security.capability', struct.pack('<5I', 0x02000001, 1 << 10, 0, 0, 0))
         with open(top + b'sparse', 'wb') as file:
@@ -48,7 +48,6 @@ struct FileKindTests {
     private static let list = """
         import hashlib, os, stat, sys
         top = os.fsencode(sys.argv[1]) + b'/app'
-        attributes = sys.argv[2] == 'all'
         for folder, folders, files in sorted(os.walk(top)):
             for path in sorted(os.path.join(folder, name) for name in folders + files):
                 s = os.lstat(path)
@@ -60,7 +59,7 @@ struct FileKindTests {
                 if stat.S_ISCHR(s.st_mode) or stat.S_ISBLK(s.st_mode): line.append(s.st_rdev)
                 if stat.S_ISLNK(s.st_mode): line.append(repr(os.readlink(path)))
                 for name in sorted(os.listxattr(path, follow_symlinks=False)):
-                    if name == 'security.capability' or attributes and name.startswith('user.note'):
+                    if name in ('security.capability', 'user.note'):
                         line.append(name + '=' + os.getxattr(path, name, follow_symlinks=False).hex())
                 print(*line)
         """
@@ -73,15 +72,16 @@ struct FileKindTests {
 
     /// An image with such files in one layer, of which a second one hides some.
     ///
+    /// - Parameter attributes: `all`, or only `capabilities`.
     /// - Returns: What the image has.
-    private func makeImage(_ apus: Apus, _ name: String) throws -> String {
+    private func makeImage(_ apus: Apus, _ name: String, attributes: String = "all") throws -> String {
         try apus.file("make.py", Self.make)
         try apus.file("list.py", Self.list)
         let script = """
-            cp -a '\(apus.root)' tree; python3 make.py tree
+            cp -a '\(apus.root)' tree; python3 make.py tree \(attributes)
             tar -C tree --format=pax --sparse --xattrs --xattrs-include='*' --numeric-owner -cf tree.tar .
             rm tree/app/gone; rm -r tree/app/opaque; mkdir tree/app/opaque; echo new >tree/app/opaque/new
-            python3 list.py tree all
+            python3 list.py tree
             """
         let expected = try shell(apus, script)
         try apus.succeed("import", "\(apus.directory)/tree.tar", "base")
@@ -95,13 +95,13 @@ struct FileKindTests {
     }
 
     /// What Apus has of an image, as it writes it out.
-    private func listing(_ apus: Apus, _ name: String, attributes: String = "all") throws -> String {
+    private func listing(_ apus: Apus, _ name: String) throws -> String {
         try apus.succeed("create", "--name", "shown", name, "true")
         defer { _ = try? apus("rm", "shown") }  // `try?`: the harness tells of what is left
         let script = """
             rm -rf out; mkdir out
             "$APUS" export shown | tar -C out --xattrs --xattrs-include='*' --same-owner --numeric-owner -xpf -
-            python3 list.py out \(attributes)
+            python3 list.py out
             """
         return try shell(apus, script)
     }
@@ -116,7 +116,7 @@ struct FileKindTests {
             try apus.succeed("push", "-q", name)
             let script = """
                 skopeo copy -q --insecure-policy --src-tls-verify=false docker://\(name) oci:layout:kinds
-                umoci unpack --image layout:kinds bundle; python3 list.py bundle/rootfs all
+                umoci unpack --image layout:kinds bundle; python3 list.py bundle/rootfs
                 """
             #expect(try shell(apus, script) == expected)
             let back = "\(registry.host)/kinds:2"
@@ -146,7 +146,7 @@ struct FileKindTests {
             let back = "\(registry.host)/kinds:2"
             let script = """
                 \(podman) pull -q --tls-verify=false \(name) >/dev/null
-                root=$(\(podman) image mount \(name)); python3 list.py "$root" all
+                root=$(\(podman) image mount \(name)); python3 list.py "$root"
                 \(podman) image umount \(name) >/dev/null; \(podman) tag \(name) \(back)
                 \(podman) push -q --tls-verify=false \(back) >/dev/null; rm -rf p pr
                 """
@@ -160,9 +160,8 @@ struct FileKindTests {
     @Test(Requirement.programs("dockerd", "docker", "unshare"))
     func `docker loads what is saved as it was, and what it saves comes back`() throws {
         try withApus(.root) { apus in
-            _ = try makeImage(apus, "kinds:1")
-            // Docker keeps no other attributes than capabilities.
-            let expected = try listing(apus, "kinds:1", attributes: "capabilities")
+            // Docker's simplest storage keeps no other attributes, and then misses them when it writes the layer.
+            let expected = try makeImage(apus, "kinds:1", attributes: "capabilities")
             try apus.succeed("save", "-o", "\(apus.directory)/ours", "kinds:1")
             try apus.succeed("image", "prune", "--all", "--force")
             // A daemon of its own, which ends with its namespaces.
@@ -173,7 +172,7 @@ struct FileKindTests {
                     --storage-driver vfs --bridge none --iptables=false >log 2>&1 &
                 for i in $(seq 300); do docker info >/dev/null 2>&1 && break; sleep 0.1; done
                 docker load -q -i ours >/dev/null; id=$(docker create kinds:1 true)
-                python3 list.py "docker/vfs/dir/$(cat docker/image/vfs/layerdb/mounts/$id/mount-id)" capabilities
+                python3 list.py "docker/vfs/dir/$(cat docker/image/vfs/layerdb/mounts/$id/mount-id)"
                 docker save -o theirs kinds:1
                 """
             try apus.file("docker.sh", script)
@@ -181,7 +180,7 @@ struct FileKindTests {
                 apus, "unshare --mount --net --pid --ipc --fork --kill-child --mount-proc sh docker.sh")
             #expect(seen == expected)
             expectOutput(try apus("load", "-i", "\(apus.directory)/theirs"), "Loaded image: kinds:1")
-            #expect(try listing(apus, "kinds:1", attributes: "capabilities") == expected)
+            #expect(try listing(apus, "kinds:1") == expected)
         }
     }
 }
