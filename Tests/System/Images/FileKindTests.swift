@@ -79,7 +79,7 @@ struct FileKindTests {
         try apus.file("list.py", Self.list)
         let script = """
             cp -a '\(apus.root)' tree; python3 make.py tree \(attributes)
-            tar -C tree --format=pax --sparse --xattrs --xattrs-include='*' --numeric-owner -cf tree.tar .
+            tar -C tree --format=pax --xattrs --xattrs-include='*' --numeric-owner -cf tree.tar .
             rm tree/app/gone; rm -r tree/app/opaque; mkdir tree/app/opaque; echo new >tree/app/opaque/new
             python3 list.py tree
             """
