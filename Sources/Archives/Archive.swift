@@ -16,9 +16,11 @@ enum Archive {
     static func failure(_ step: String, _ subject: String, _ archive: OpaquePointer) -> Failure {
         let text = archive_error_string(archive).map { String(cString: $0) } ?? "failed"
         let reason = text.prefix(1).lowercased() + text.dropFirst()
-        // Its own text has the name alone where the kernel refused something.
+        // Its own text has the name alone where the kernel refused something. EILSEQ is its own word for a wrong format.
         let error = Errno(rawValue: archive_errno(archive))
-        let isSaid = error.rawValue <= 0 || error.rawValue > 133 || reason.contains(error.reason)
+        let isSaid =
+            error.rawValue <= 0 || error.rawValue > 133 || error == .illegalByteSequence
+            || reason.contains(error.reason)
         return Failure(step, subject, isSaid ? String(reason) : "\(reason): \(error.reason)")
     }
 

@@ -49,6 +49,7 @@ extension Container {
     private func prepareUnmappedRoot(
         _ config: ContainerConfig, _ spec: Spec, _ isLast: Bool
     ) throws(Failure) -> RootFilesystem {
+        try requireOwnFiles(config, spec)
         switch (config.root, config.storage) {
         case (.directory(path: let source), _):
             try requireDirectory(source)
@@ -79,6 +80,23 @@ extension Container {
                 "copy root", "@host", "the whole machine is not copied",
                 remedy: "use --storage overlay, or --rootfs DIR:O")
         }
+    }
+
+    /// Refuses a user namespace in which an ordinary user's files, and so the container's layers, are nobody's. Root maps
+    /// mounts to such IDs; others may not.
+    private func requireOwnFiles(_ config: ContainerConfig, _ spec: Spec) throws(Failure) {
+        guard geteuid() != 0, let uids = spec.linux?.uidMappings, let gids = spec.linux?.gidMappings else { return }
+        switch config.root {
+        case .image, .overlay: break
+        case .directory, .host: return
+        }
+        func has(_ maps: [Spec.IDMapping], _ id: UInt32) -> Bool {
+            maps.contains { id >= $0.hostID && id - $0.hostID < $0.size }
+        }
+        guard !uids.isEmpty, !has(uids, geteuid()) || !has(gids, getegid()) else { return }
+        throw Failure(
+            "--userns", "", "the container's layers belong to this user, who has no ID in it",
+            remedy: "use --userns keep-id or leave it out; root can give containers IDs of their own")
     }
 
     /// Makes the directories behind the container's volumes, where they are missing.

@@ -11,6 +11,8 @@ public struct RegistryOptions: Sendable {
     public var retries = RetryPolicy()
     /// In place of the machine's and the user's: files as `registries.conf`, the later ones override.
     public var configurationFiles: [String]?
+    /// In place of this process' own environment, for what it says of proxies.
+    public var environment: [String: String]?
     /// In place of the machine's and the user's: where directories `HOST[:PORT]` with certificates are.
     public var certificateDirectories: [String]?
 
@@ -26,14 +28,21 @@ final class RegistrySession: Sendable {
     private let clients = Mutex<[RegistriesConfiguration.Place: RegistryClient]>([:])
 
     init(_ options: RegistryOptions) throws(Failure) {
+        // Without the names that users have chosen: here each name has its registry.
         if let files = options.configurationFiles {
             configuration = try RegistriesConfiguration(paths: files)
         } else {
-            configuration = try RegistriesConfiguration()
+            configuration = try RegistriesConfiguration(paths: try RegistriesConfiguration.paths(variable(of:)))
         }
         credentials = CredentialFiles(authFile: options.authFile)
         self.options = options
-        transport = Transport(timeouts: options.timeouts, proxies: try ProxySettings())
+        let proxies: ProxySettings
+        if let environment = options.environment {
+            proxies = try ProxySettings { environment[$0] }
+        } else {
+            proxies = try ProxySettings()
+        }
+        transport = Transport(timeouts: options.timeouts, proxies: proxies)
     }
 
     /// The registry at `place`, with the credentials for the repository there.

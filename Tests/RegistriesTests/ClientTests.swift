@@ -193,4 +193,36 @@ struct ClientTests {
             try Pull.referrers(to: try ImageReference("\(none.host)/a"), artifactType: nil, options: scene.options)
                 == [])
     }
+
+    @Test func `a proxy is told which server is meant, and who asks`() throws {
+        let scene = try Scene()
+        try scene.write("[[registry]]\nlocation = 'registry.invalid'\ninsecure = true", to: "registries.conf")
+        let paths = Self.image.paths
+        let proxy = OwnServer { request in
+            guard request.path.hasPrefix("http://registry.invalid/"),
+                let (type, bytes) = paths[String(request.path.dropFirst("http://registry.invalid".count))]
+            else { return .answer(404) }
+            return .answer(200, ["Content-Type": type], bytes, isHead: request.method == "HEAD")
+        }
+        defer { proxy.stop() }
+        try scene.pull("registry.invalid/a") {
+            $0.registry.environment = ["http_proxy": "http://ann:p%40ss@\(proxy.host)"]
+        }
+        #expect(proxy.requests.count == 4)
+        for request in proxy.requests {
+            #expect(request.headers["host"] == "registry.invalid")
+            #expect(request.headers["proxy-authorization"] == "Basic YW5uOnBAc3M=")
+        }
+    }
+
+    @Test func `a proxy that wants a password says so`() throws {
+        let scene = try Scene()
+        try scene.write("[[registry]]\nlocation = 'registry.invalid'\ninsecure = true", to: "registries.conf")
+        let proxy = OwnServer { _ in .answer(407) }
+        defer { proxy.stop() }
+        let text = scene.failure(pulling: "registry.invalid/a") {
+            $0.registry.environment = ["http_proxy": "http://\(proxy.host)"]
+        }
+        #expect(text.contains("the proxy wants another user or password"))
+    }
 }

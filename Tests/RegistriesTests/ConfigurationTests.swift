@@ -70,6 +70,32 @@ struct ConfigurationTests {
         #expect { try names("app", own) } throws: { "\($0)".contains("a.example, b.example") }
     }
 
+    @Test func `what a user has answered comes before all aliases, and is kept beside what is there`() throws {
+        let scene = try Scene()
+        try scene.write("[aliases]\na = 'a.example/a'\nb = 'a.example/b'", to: "0.conf")
+        let (path, kept) = ("\(scene.directory)/0.conf", "\(scene.directory)/cache/aliases.conf")
+        func configuration() throws -> RegistriesConfiguration {
+            try RegistriesConfiguration(paths: [path], remembered: kept)
+        }
+        #expect(try names("a", configuration()) == ["a.example/a:latest"])
+        try configuration().remember("a:1", as: try ImageReference("b.example/x/a:1"))
+        try configuration().remember("c", as: try ImageReference("docker.io/library/c"))
+        #expect(try names("a:2", configuration()) == ["b.example/x/a:2"])
+        #expect(try names("b", configuration()) == ["a.example/b:latest"])
+        #expect(
+            try scene.contents("cache/aliases.conf")
+                == "[aliases]\n  \"a\" = \"b.example/x/a\"\n  \"c\" = \"docker.io/library/c\"\n")
+    }
+
+    @Test(arguments: [
+        ([:], true, "/var/cache/containers/short-name-aliases.conf"),
+        (["HOME": "/h"], false, "/h/.cache/containers/short-name-aliases.conf"),
+        (["HOME": "/h", "XDG_CACHE_HOME": "/c"], false, "/c/containers/short-name-aliases.conf"), ([:], false, nil),
+    ])
+    func `answers are kept where podman keeps them`(variables: [String: String], isRoot: Bool, path: String?) {
+        #expect(RegistriesConfiguration.rememberedPath({ variables[$0] }, isMachineRoot: isRoot) == path)
+    }
+
     @Test func `the longest prefix counts, and only whole parts match`() throws {
         let own = try configuration(
             """

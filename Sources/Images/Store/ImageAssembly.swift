@@ -89,7 +89,12 @@ public final class ImageAssembly: @unchecked Sendable {
         held.append(try store.add(configBytes, as: manifest.config.mediaType).1)
         var missing: [Descriptor] = []
         for layer in manifest.layers where !missing.contains(where: { $0.digest == layer.digest }) {
-            if let blob = try store.openIfThere(blob: layer.digest) { held.append(blob) } else { missing.append(layer) }
+            guard let blob = try store.openIfThere(blob: layer.digest) else {
+                missing.append(layer)
+                continue
+            }
+            try Self.check(layer, blob, image)
+            held.append(blob)
         }
         self.missing = missing
         self.held = held
@@ -134,6 +139,17 @@ public final class ImageAssembly: @unchecked Sendable {
                     "read image", "\(image): layer \(layer.digest.short)",
                     "media type '\(layer.mediaType)' is no layer's")
             }
+        }
+    }
+
+    /// Refuses a size that is not the blob's, as `BlobIngest` does for one that is still to come.
+    private static func check(_ layer: Descriptor, _ blob: Held, _ image: String) throws(Failure) {
+        let subject = "\(image): layer \(layer.digest.short)"
+        let size = try attempt("read image", subject) { () throws(SystemCallError) in
+            Int64(try blob.descriptor.status().st_size)
+        }
+        guard size == layer.size else {
+            throw Failure("read image", subject, "has \(size) bytes, not the \(layer.size) that its manifest says")
         }
     }
 

@@ -129,3 +129,15 @@ func attempt<Result>(
         throw Failure(name(), subject(), error)
     }
 }
+
+extension Failure {
+    /// This failure as one of a larger step, such as `load`, on a larger subject, such as an archive.
+    ///
+    /// What it was about is told only where that is not said already.
+    public func about(_ step: String, _ subject: String) -> Failure {
+        guard (self.step, self.subject) != (step, subject) else { return self }
+        let isPart = self.subject.isEmpty || subject.contains(self.subject)
+        return Failure(
+            step, subject, isPart ? reason : "\(self.subject): \(reason)", remedy: remedy, exitCode: exitCode)
+    }
+}

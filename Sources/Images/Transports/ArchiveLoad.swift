@@ -143,21 +143,21 @@ private final class StoredArchive {
     private var held: [Held] = []
 
     init(_ file: FileDescriptor, _ subject: String, in store: ImageStore) throws(Failure) {
-        let packed = try Decompression { (buffer) throws(Failure) in
-            try attempt("read", subject) { () throws(SystemCallError) in
-                while true {
-                    let count = Glibc.read(file.rawValue, buffer.baseAddress, buffer.count)
-                    if count >= 0 { return count }
-                    let error = Errno(rawValue: errno)
-                    if error != .interrupted { throw SystemCallError("read", "", error) }
+        do throws(Failure) {
+            let packed = try Decompression { (buffer) throws(Failure) in
+                try attempt("load", subject) { () throws(SystemCallError) in
+                    while true {
+                        let count = Glibc.read(file.rawValue, buffer.baseAddress, buffer.count)
+                        if count >= 0 { return count }
+                        let error = Errno(rawValue: errno)
+                        if error != .interrupted { throw SystemCallError("read", "", error) }
+                    }
                 }
             }
-        }
-        let reader = try TarReader { () throws(Failure) in try packed.next() }
-        do throws(Failure) {
+            let reader = try TarReader { () throws(Failure) in try packed.next() }
             while let entry = try reader.next() { try add(entry, reader, store) }
         } catch {
-            throw Failure("load", subject, error.subject.isEmpty ? error.reason : "\(error.subject): \(error.reason)")
+            throw error.about("load", subject)
         }
     }
 

@@ -135,7 +135,12 @@ extension ImageStore {
                 "load", subject,
                 "\(descriptor.digest) has \(descriptor.size) bytes; at most \(Manifest.sizeLimit) are read")
         }
-        let file = try blobs(descriptor)
+        let file: Held
+        do throws(Failure) {
+            file = try blobs(descriptor)
+        } catch {
+            throw error.about("load", subject)
+        }
         let bytes = try attempt("read", "\(subject): \(descriptor.digest)") { () throws(SystemCallError) in
             guard lseek(file.descriptor.rawValue, 0, SEEK_SET) == 0 else {
                 throw SystemCallError("lseek", "", Errno(rawValue: errno))
@@ -160,21 +165,29 @@ extension ImageStore {
         let assembly = try ImageAssembly(
             in: self, image: subject, manifest: manifestJSON, as: descriptor.mediaType, config: config)
         for layer in assembly.missing {
-            let source = try blobs(layer)
-            let ingest = try ingest(layer)
-            try assembly.unpack(ingest)
-            if !ingest.isComplete {
-                do throws(Failure) {
-                    try Self.copy(source.descriptor, to: ingest)
-                } catch {
-                    ingest.fail(error)
-                    throw error
-                }
+            do throws(Failure) {
+                try add(layer, blobs, to: assembly)
+            } catch {
+                throw error.about("load", "\(subject): layer \(layer.digest.short)")
             }
-            assembly.hold(try ingest.finish())
         }
         let record = try assembly.finish(as: names)
         return LoadedImage(record: record, names: names, remarks: assembly.remarks)
+    }
+
+    private func add(_ layer: Descriptor, _ blobs: BlobReader, to assembly: ImageAssembly) throws(Failure) {
+        let source = try blobs(layer)
+        let ingest = try ingest(layer)
+        try assembly.unpack(ingest)
+        if !ingest.isComplete {
+            do throws(Failure) {
+                try Self.copy(source.descriptor, to: ingest)
+            } catch {
+                ingest.fail(error)
+                throw error
+            }
+        }
+        assembly.hold(try ingest.finish())
     }
 
     private static func copy(_ file: FileDescriptor, to ingest: BlobIngest) throws(Failure) {

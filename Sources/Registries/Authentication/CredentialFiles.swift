@@ -25,19 +25,27 @@ public struct CredentialFiles: Sendable {
             return
         }
         let home = value("HOME")
-        let runtime = value("XDG_RUNTIME_DIR") ?? "/run/containers/\(Self.userOutside)"
-        let primary =
-            value("XDG_RUNTIME_DIR") == nil ? "\(runtime)/auth.json" : "\(runtime)/containers/auth.json"
-        var paths = [primary]
-        if let configuration = value("XDG_CONFIG_HOME") ?? home.map({ "\($0)/.config" }) {
-            paths.append("\(configuration)/containers/auth.json")
+        let own = (value("XDG_CONFIG_HOME") ?? home.map { "\($0)/.config" }).map { "\($0)/containers/auth.json" }
+        var paths: [String] = []
+        let user = Self.userOutside
+        let machines = "\(Self.machineDirectory)/\(user)/auth.json"
+        if let runtime = value("XDG_RUNTIME_DIR") {
+            paths.append("\(runtime)/containers/auth.json")
+        } else if user == 0 || FileDescriptor.workingDirectory.has(machines) {
+            paths.append(machines)
         }
+        // Without a session a user may make nothing in /run.
+        let primary = paths.first ?? own ?? machines
+        if let own { paths.append(own) }
         if let docker = value("DOCKER_CONFIG") ?? home.map({ "\($0)/.docker" }) {
             paths.append("\(docker)/config.json")
         }
         readPaths = paths
         writePath = primary
     }
+
+    /// Where those without a session have theirs, each in a directory that is called by their number.
+    private static let machineDirectory = "/run/containers"
 
     /// The user's number outside of the user namespace that an ordinary user's pull runs in.
     private static var userOutside: UInt32 {
@@ -111,7 +119,12 @@ public struct CredentialFiles: Sendable {
         guard let name = parts.last else { throw Failure("keep credentials", writePath, "not a file's path") }
         let directoryPath = (writePath.hasPrefix("/") ? "/" : "./") + parts.dropLast().joined(separator: "/")
         do throws(SystemCallError) {
-            try FileDescriptor.workingDirectory.makeDirectories(directoryPath, mode: 0o700)
+            let here = FileDescriptor.workingDirectory
+            // All users pass through this one, whoever has made it.
+            if directoryPath.hasPrefix("\(Self.machineDirectory)/") {
+                try here.makeDirectories(Self.machineDirectory, mode: 0o755)
+            }
+            try here.makeDirectories(directoryPath, mode: 0o700)
             let directory = try FileDescriptor.workingDirectory.open(directoryPath, O_RDONLY | O_DIRECTORY)
             defer { directory.closeQuietly() }
             // Two logins at once: the later one must not forget the earlier.

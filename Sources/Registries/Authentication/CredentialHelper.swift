@@ -97,8 +97,11 @@ struct CredentialHelper {
                 question.write.closeQuietly()
                 throw error
             }
+            // One that ends without having read it must not end this process, too.
+            let before = signal(SIGPIPE, SIG_IGN)
             // `try?`: one that does not read its question says in its own words why.
             try? question.write.writeFully(input)
+            signal(SIGPIPE, before)
             question.write.closeQuietly()
             let output = Result { () throws(SystemCallError) in try answer.read.readAll(limit: Self.outputLimit) }
             if case .failure = output { kill(pid, SIGKILL) }

@@ -15,6 +15,8 @@ public final class RegistryClient: Sendable {
     private let authorizer: Authorizer
     /// Those that may be tried, the likelier first, until one has been found to be right.
     private let schemes: Mutex<[WebAddress.Scheme]>
+    /// Whether it has answered anything at all.
+    private let hasAnswered = Mutex(false)
 
     /// - Parameters:
     ///   - isInsecure: Whether it may be spoken to without TLS, or with a certificate that nobody vouches for.
@@ -70,6 +72,7 @@ public final class RegistryClient: Sendable {
             }
             do throws(RequestFailure) {
                 let answer = try await authorized(method, address, scopes, headers, body)
+                hasAnswered.withLock { $0 = true }
                 // A server of HTTPS that is spoken to without TLS says "bad request".
                 let isMistaken = answer.status == 400 && scheme == .http && candidates.last == .https
                 if !isMistaken {
@@ -77,11 +80,21 @@ public final class RegistryClient: Sendable {
                     return try await check(answer, accepted)
                 }
             } catch {
-                guard candidates.count > 1, error.status == nil else { throw error }
-                if first == nil || first?.isWrongScheme == true { first = error }
+                let failure = judged(error)
+                guard candidates.count > 1, failure.status == nil else { throw failure }
+                if first == nil || first?.isWrongScheme == true { first = failure }
             }
         }
         throw first ?? RequestFailure("it answers 400", status: 400)
+    }
+
+    /// A server that nobody has heard of yet is more likely not there than starting just now: waiting for it would only keep
+    /// its user from the message. One that goes away meanwhile is waited for.
+    private func judged(_ failure: RequestFailure) -> RequestFailure {
+        guard failure.isUnreachable, !hasAnswered.withLock({ $0 }) else { return failure }
+        var failure = failure
+        failure.isTransient = false
+        return failure
     }
 
     /// As `once`, where an earlier answer has said to go on.
@@ -134,6 +147,7 @@ public final class RegistryClient: Sendable {
         case 401: return "it wants a user and a password that may do this\(suffix)"
         case 403: return "it denies access\(suffix)"
         case 404: return detail ?? "not found"
+        case 407: return "the proxy wants another user or password"
         case 429: return "it had too many requests\(suffix)"
         default: return "it answers \(status)\(suffix)"
         }

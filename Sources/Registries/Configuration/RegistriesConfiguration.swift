@@ -8,20 +8,32 @@ import SystemPackage
 /// - Note: containers-registries.conf(5), containers-registries.conf.d(5).
 public struct RegistriesConfiguration: Sendable {
     private var searchRegistries: [String] = []
-    private var isEnforcing = false
+    private var mode = ShortNameMode.permissive
     private var entries: [RegistryEntry] = []
     private var aliases: [String: String] = [:]
+    /// Where answers are kept; `nil` where they are not.
+    var remembered: String?
 
     /// As this user has it.
     ///
+    /// - Parameter isMachineRoot: Whether this is the machine's root, who has other files than users have.
     /// - Throws: When a file is there and cannot be understood.
-    public init() throws(Failure) { try self.init(paths: try Self.paths(variable(of:))) }
+    public init(isMachineRoot: Bool = geteuid() == 0) throws(Failure) {
+        try self.init(
+            paths: try Self.paths(variable(of:)),
+            remembered: Self.rememberedPath(variable(of:), isMachineRoot: isMachineRoot))
+    }
 
-    /// - Parameter paths: Of files that may be missing; the later ones override.
-    package init(paths: [String]) throws(Failure) {
+    /// - Parameters:
+    ///   - paths: Of files that may be missing; the later ones override.
+    ///   - remembered: Of the file with what users have answered, whose aliases come before all others.
+    package init(paths: [String], remembered: String? = nil) throws(Failure) {
         for path in paths {
             if let file = try RegistriesFile.read(path) { merge(file) }
         }
+        self.remembered = remembered
+        guard let remembered, let file = try RegistriesFile.read(remembered) else { return }
+        merge(file.aliases)
     }
 
     /// The user's own file or else the machine's, and then the directories, the user's last.
@@ -58,42 +70,48 @@ public struct RegistriesConfiguration: Sendable {
 
     private mutating func merge(_ file: RegistriesFile) {
         if let search = file.searchRegistries { searchRegistries = search }
-        if let mode = file.shortNameMode, !mode.isEmpty { isEnforcing = mode == "enforcing" }
+        if let mode = file.shortNameMode, !mode.isEmpty { self.mode = ShortNameMode(rawValue: mode) ?? .enforcing }
         for entry in file.registries {
             entries.removeAll { $0.prefix == entry.prefix }
             entries.append(entry)
         }
-        for (name, value) in file.aliases { aliases[name] = value.isEmpty ? nil : value }
+        merge(file.aliases)
+    }
+
+    private mutating func merge(_ aliases: [String: String]) {
+        for (name, value) in aliases { self.aliases[name] = value.isEmpty ? nil : value }
     }
 
     // MARK: Short names
 
-    /// What a name as users type it can mean, to be tried in this order.
+    /// What a name as users type it can mean.
     ///
     /// Without a registry it is what an alias says, or is in one of the registries to be searched, or is Docker's.
     ///
-    /// - Throws: When it is no name, or when several registries might have it and none is to be preferred.
-    public func candidates(for text: String) throws(Failure) -> [ImageReference] {
+    /// - Throws: When it is no name.
+    public func meaning(of text: String) throws(Failure) -> NameMeaning {
         let reference = try ImageReference(text)
         guard reference.domain == ImageReference.defaultDomain, !text.hasPrefix("docker.io/"),
             !text.hasPrefix("index.docker.io/")
-        else { return [reference] }
+        else { return NameMeaning(text, [reference]) }
         if let alias = aliases[reference.familiarName] {
             let target = try ImageReference(alias, defaultTag: nil)
-            return [Self.replacing(reference, domain: target.domain, path: target.path)]
+            return NameMeaning(text, [Self.replacing(reference, domain: target.domain, path: target.path)])
         }
-        guard !searchRegistries.isEmpty else { return [reference] }
-        guard searchRegistries.count == 1 || !isEnforcing else {
-            throw Failure(
-                "short name", text, "it may be in \(searchRegistries.joined(separator: ", "))",
-                remedy: "give the registry too, as in '\(searchRegistries[0])/\(text)'")
-        }
+        guard !searchRegistries.isEmpty else { return NameMeaning(text, [reference]) }
         var found: [ImageReference] = []
         for registry in searchRegistries {
             let target = try ImageReference("\(registry)/\(reference.familiarName)", defaultTag: nil)
             found.append(Self.replacing(reference, domain: target.domain, path: target.path))
         }
-        return found
+        return NameMeaning(text, found, mode: mode)
+    }
+
+    /// As `meaning(of:)`, where nobody can be asked.
+    ///
+    /// - Throws: Also when several registries might have it and none is to be preferred.
+    public func candidates(for text: String) throws(Failure) -> [ImageReference] {
+        try meaning(of: text).candidatesUnasked()
     }
 
     private static func replacing(_ reference: ImageReference, domain: String, path: String) -> ImageReference {

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -12,6 +13,8 @@ struct RequestFailure: Error, Sendable {
     var remedy: String?
     /// Whether the same request may succeed later.
     var isTransient = false
+    /// Whether nobody took the connection.
+    var isUnreachable = false
     /// Whether what was at fault is how the server was spoken to: with TLS, or without.
     var isWrongScheme = false
     /// The status of the answer, if there was one.
@@ -40,7 +43,9 @@ struct RequestFailure: Error, Sendable {
         case let error as HTTPParserError:
             self.init("the answer is no HTTP: \(error)", isTransient: true)
             isWrongScheme = true
-        case let error as IOError: self.init(Self.reason(error.errnoCode), isTransient: true)
+        case let error as IOError:
+            self.init(Self.reason(error.errnoCode), isTransient: true)
+            isUnreachable = [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENETDOWN].contains(error.errnoCode)
         case is ChannelError: self.init("the connection was cut", isTransient: true)
         case is CancellationError: self.init("given up")
         default: self.init("\(error)")
@@ -51,13 +56,16 @@ struct RequestFailure: Error, Sendable {
         switch error {
         case .connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout, .httpProxyHandshakeTimeout:
             self.init("no connection within \(timeouts.connect.wording)", isTransient: true)
+            isUnreachable = true
         case .readTimeout, .writeTimeout:
             self.init("it stalled: nothing came for \(timeouts.stall.wording)", isTransient: true)
         case .deadlineExceeded:
             self.init("no answer within \(timeouts.answer.wording)", isTransient: true)
         case .remoteConnectionClosed, .uncleanShutdown, .requestStreamCancelled:
             self.init("the connection was cut", isTransient: true)
-        case .invalidProxyResponse: self.init("the proxy did not make the connection", isTransient: true)
+        case .invalidProxyResponse:
+            self.init("the proxy did not make the connection", isTransient: true)
+            isUnreachable = true
         case .proxyAuthenticationRequired: self.init("the proxy wants another user or password")
         case .cancelled: self.init("given up")
         default: self.init(error.description)
@@ -68,6 +76,7 @@ struct RequestFailure: Error, Sendable {
         if let last = error.connectionErrors.last {
             let errno = (last.error as? IOError)?.errnoCode
             self.init(errno.map(Self.reason) ?? "no connection", isTransient: errno != nil)
+            isUnreachable = true
         } else {
             self.init("no such host '\(error.host)'")
         }

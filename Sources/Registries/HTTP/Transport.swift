@@ -13,26 +13,31 @@ final class Transport: Sendable {
     /// Never ended but by the process: a look-up that nobody waits for any more still answers to it.
     private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let proxies: ProxySettings
-    /// By the proxy that each goes through; `direct` through none.
     private let direct: HTTPClient
-    private let proxied: [HTTPClient.Configuration.Proxy: HTTPClient]
+    /// By the proxy through which each has itself connected to servers of HTTPS.
+    private let tunnelling: [HTTPClient.Configuration.Proxy: HTTPClient]
+    /// For proxies that are asked for what a server without TLS has.
+    private let forwarding: HTTPClient
 
     init(timeouts: TransportTimeouts = TransportTimeouts(), proxies: ProxySettings) {
         self.timeouts = timeouts
         self.proxies = proxies
-        direct = Self.client(timeouts, proxy: nil)
-        proxied = Dictionary(uniqueKeysWithValues: proxies.all.map { ($0, Self.client(timeouts, proxy: $0)) })
+        direct = Self.client(timeouts)
+        tunnelling = Dictionary(uniqueKeysWithValues: proxies.all.map { ($0, Self.client(timeouts, tunnel: $0)) })
+        forwarding = Self.client(timeouts) { channel in AbsoluteForm.add(to: channel) }
     }
 
     private static func client(
-        _ timeouts: TransportTimeouts, proxy: HTTPClient.Configuration.Proxy?
+        _ timeouts: TransportTimeouts, tunnel: HTTPClient.Configuration.Proxy? = nil,
+        prepare: (@Sendable (any Channel) -> EventLoopFuture<Void>)? = nil
     ) -> HTTPClient {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,  // ours know what a registry's credentials are for
             timeout: .init(
                 connect: timeouts.connect.timeAmount, read: timeouts.stall.timeAmount,
                 write: timeouts.stall.timeAmount),
-            proxy: proxy)
+            proxy: tunnel)
+        configuration.http1_1ConnectionDebugInitializer = prepare
         // One connection for each layer: over HTTP/2 they would share one window.
         configuration.httpVersion = .http1Only
         configuration.connectionPool.retryConnectionEstablishment = false
@@ -50,20 +55,29 @@ final class Transport: Sendable {
         request.headers.replaceOrAdd(name: "User-Agent", value: "apus")
         request.body = body.content
         if address.scheme == .https { request.tlsConfiguration = try trust?.configuration(for: address) }
-        let client = proxies.proxy(for: address).flatMap { proxied[$0] } ?? direct
+        let proxy = proxies.proxy(for: address)
+        var client = direct
+        if let proxy, address.scheme == .https {
+            client = tunnelling[proxy] ?? direct
+        } else if let proxy {
+            client = forwarding
+            request.forward(address, by: proxy)
+        }
         do {
             // The body of the request counts until its answer comes, and takes as long as it takes.
             let deadline: NIODeadline = body.isLong ? .distantFuture : .now() + timeouts.answer.timeAmount
             return try await client.execute(request, deadline: deadline)
         } catch {
-            throw RequestFailure(error, timeouts: timeouts)
+            var failure = RequestFailure(error, timeouts: timeouts)
+            if let proxy, failure.isUnreachable { failure.reason += ", by the proxy \(proxy.host):\(proxy.port)" }
+            throw failure
         }
     }
 
     /// Closes all connections.
     func shutdown() async {
         // `try?`: what fails to close is closed with the process.
-        for client in [direct] + proxied.values { try? await client.shutdown() }
+        for client in [direct, forwarding] + tunnelling.values { try? await client.shutdown() }
     }
 }
 

@@ -2,11 +2,12 @@ import Containers
 import Glibc
 import Images
 
-/// Which images `images --filter` shows and the prunes take: for each key, those that match one of its values, and every
+/// Which images `images --filter` shows: for each key, those that match one of its values, and every
 /// label.
 struct ImageFilter {
     private enum Key: String, CaseIterable {
         case dangling, label, before, since, reference, until
+        case labelAbsent = "label!"
     }
 
     private var values: [Key: [String]] = [:]
@@ -42,21 +43,18 @@ struct ImageFilter {
     private func matches(
         _ key: Key, _ wanted: [String], _ record: ImageRecord, _ store: ImageStore
     ) throws -> Bool {
-        let created = Self.moment(record)
+        let created = record.moment
         switch key {
         case .dangling: return dangling == (record.name == nil)
         case .label: return wanted.allSatisfy { Self.hasLabel($0, record) }
+        case .labelAbsent: return !wanted.contains { Self.hasLabel($0, record) }
         case .before:
-            return try wanted.contains { created < Self.moment(try ImageCommand.find($0, in: store)) }
+            return try wanted.contains { created < (try ImageCommand.find($0, in: store)).moment }
         case .since:
-            return try wanted.contains { created > Self.moment(try ImageCommand.find($0, in: store)) }
+            return try wanted.contains { created > (try ImageCommand.find($0, in: store)).moment }
         case .until: return try wanted.allSatisfy { created < (try Timestamp(parsing: $0)) }
         case .reference: return wanted.contains { Self.isLike($0, record) }
         }
-    }
-
-    private static func moment(_ record: ImageRecord) -> Timestamp {
-        record.created.flatMap { Timestamp(rfc3339: $0) } ?? Timestamp(nanoseconds: 0)
     }
 
     private static func hasLabel(_ wanted: String, _ record: ImageRecord) -> Bool {
@@ -71,4 +69,9 @@ struct ImageFilter {
         let names = [reference.familiar, reference.familiarName, reference.canonical, reference.name]
         return names.contains { fnmatch(pattern, $0, FNM_PATHNAME) == 0 }
     }
+}
+
+extension ImageRecord {
+    /// When it was made; long ago where it does not say so.
+    var moment: Timestamp { created.flatMap { Timestamp(rfc3339: $0) } ?? Timestamp(nanoseconds: 0) }
 }

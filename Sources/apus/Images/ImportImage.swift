@@ -26,18 +26,29 @@ struct ImportImage: ParsableCommand {
         let platform = try platform.map { text throws(Failure) in try Platform(text) } ?? .host
         let names = try name.map { text throws(Failure) in [try ImageReference(text)] } ?? []
         let store = try ImageCommand.openStore()
+        let record: ImageRecord
+        do throws(Failure) {
+            record = try makeImage(platform, changes, names, store)
+        } catch {
+            throw error.about("import", file == "-" ? "standard input" : file)
+        }
+        ImageCommand.report(try store.remarks(on: record))
+        Output.line(record.id.description)
+    }
+
+    private func makeImage(
+        _ platform: Platform, _ changes: [ImageChange], _ names: [ImageReference], _ store: ImageStore
+    ) throws(Failure) -> ImageRecord {
         let layer = try makeLayer(store)
         let now = Timestamp.now.rfc3339
         let comment = message.isEmpty ? "Imported from \(file)" : message
-        let record = try store.makeImage(
+        return try store.makeImage(
             from: nil, adding: layer, step: .init(created: now, comment: comment), as: names
         ) { (config) throws(Failure) in
             (config.os, config.architecture) = (platform.os, platform.architecture)
             config.variant = platform.variant
             for change in changes { try change.apply(to: &config) }
         }
-        ImageCommand.report(try store.remarks(on: record))
-        Output.line(record.id.description)
     }
 
     private func makeLayer(_ store: ImageStore) throws(Failure) -> NewLayer {
@@ -49,7 +60,7 @@ struct ImportImage: ParsableCommand {
         } catch {
             throw Failure("import", file, error)
         }
-        let subject = file
+        let subject = file == "-" ? "standard input" : file
         return try store.makeLayer(ofArchive: { (buffer) throws(Failure) in
             while true {
                 let count = read(archive.rawValue, buffer.baseAddress, buffer.count)

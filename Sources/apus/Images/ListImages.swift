@@ -23,7 +23,7 @@ struct ListImages: ParsableCommand {
         let containers = try openStore()
         let store = try ImageCommand.openStore(beside: containers)
         let filter = try ImageFilter(
-            filter, keys: ["dangling", "label", "before", "since", "reference"], command: "images")
+            filter, keys: ["dangling", "label", "label!", "before", "since", "reference", "until"], command: "images")
         // Only a template asks for them, and to count them opens each container's record.
         let countsUses = format != nil && (format == "json" || format?.contains(".Containers") == true)
         let uses = countsUses ? try containers.imageUses() : []

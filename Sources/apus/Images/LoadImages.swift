@@ -12,7 +12,7 @@ struct LoadImages: ParsableCommand {
 
     @Option(name: .shortAndLong, help: "Read this file, or a directory such as oci:DIR, not standard input")
     var input: String?
-    @Flag(name: .shortAndLong, help: "Say nothing of success") var quiet = false
+    @Flag(name: .shortAndLong, help: "Accepted as in Docker: there is no progress to be left out") var quiet = false
     @Option(help: "Take the image for this platform, such as linux/arm64") var platform: String?
 
     func run() throws {
@@ -21,7 +21,6 @@ struct LoadImages: ParsableCommand {
         let platform = try platform.map { text throws(Failure) in try Platform(text) } ?? .host
         for image in try load(store, platform) {
             ImageCommand.report(image.remarks)
-            if quiet { continue }
             if image.names.isEmpty { Output.line("Loaded image ID: \(image.record.id)") }
             for name in image.names { Output.line("Loaded image: \(name.familiar)") }
         }

@@ -25,6 +25,9 @@ enum OwnerProcess {
         throw Ended(status: status)
     }
 
+    /// Whether this is the machine's root, and not that of a user namespace which `enter` has made.
+    static var isMachineRoot: Bool { geteuid() == 0 && getenv(mark) == nil }
+
     /// How the child ended, which has said all there is to say.
     struct Ended: Error {
         let status: Int32

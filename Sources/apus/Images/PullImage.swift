@@ -26,8 +26,14 @@ struct PullImage: ParsableCommand {
         if let transport = Transport(name) { return try load(transport, options.platform ?? .host, store) }
         if allTags { return try pullAll(options, store) }
         try Output.finish()
+        let configuration = try RegistriesConfiguration(isMachineRoot: OwnerProcess.isMachineRoot)
+        let meaning = try configuration.meaning(of: name)
+        if meaning.isToBeAsked, let chosen = try ShortNameQuestion.ask(name, meaning.candidates) {
+            try pull(chosen, options, store)
+            return try configuration.remember(name, as: chosen)
+        }
         var failure: Failure?
-        for reference in try RegistriesConfiguration().candidates(for: name) {
+        for reference in try meaning.candidatesUnasked() {
             do throws(Failure) {
                 return try pull(reference, options, store)
             } catch {

@@ -63,7 +63,7 @@ enum RunImage {
 
     /// The image that a short name stands for in another registry than Docker's.
     private static func elsewhere(_ reference: String, in store: ImageStore) throws(Failure) -> ImageRecord? {
-        for candidate in try RegistriesConfiguration().candidates(for: reference) {
+        for candidate in try RegistriesConfiguration().meaning(of: reference).candidates {
             if let record = try store.find(candidate) { return record }
         }
         return nil

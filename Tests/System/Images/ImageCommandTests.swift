@@ -107,6 +107,8 @@ import Testing
         (["rmi", "Bad/Name"], "Bad/Name"), (["import", "/nowhere", "x"], "/nowhere"),
         (["import", "--change", "RUN x", "-", "x"], "RUN x"), (["commit", "missing"], "missing"),
         (["load", "-i", "/nowhere"], "/nowhere"), (["image", "inspect", "missing"], "missing"),
+        (["load", "-i", "/etc/passwd"], "load: /etc/passwd: "),
+        (["import", "/etc/passwd", "x"], "import: /etc/passwd: "),
     ])
     func `what cannot be is one line that names it`(words: [String], subject: String) throws {
         try withApus(.own) { apus in
@@ -127,6 +129,72 @@ import Testing
             expectOutput(try apus("images", "-q"), "")
             let none = try apus("image", "prune", input: "n\n")
             #expect(none.status == 0 && none.output.contains("[y/N]"), "\(none)")
+        }
+    }
+
+    @Test(arguments: Caller.available)
+    func `an archive that ends early is refused by its name, packed or not`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.importImage("app")
+            try apus.succeed("save", "-o", "\(apus.directory)/whole", "app")
+            let cut = "head -c 2000 whole >cut; gzip -c whole | head -c 2000 >packed; head -c 30 whole >start"
+            try #require(try apus.startShell("cd '\(apus.directory)'; \(cut)").wait().status == 0)
+            for name in ["cut", "packed", "start"] {
+                let path = "\(apus.directory)/\(name)"
+                for words in [["load", "-i", path], ["import", path, "x"]] {
+                    let outcome = try apus(words)
+                    #expect(outcome.status == 125 && outcome.isOneLineNaming("\(words[0]): \(path): "), "\(outcome)")
+                }
+            }
+            expectOutput(try apus("load", "-q", "-i", "\(apus.directory)/whole"), "Loaded image: app:latest")
+        }
+    }
+
+    @Test(arguments: Caller.available)
+    func `a prune of the system takes what was never started, and says first what goes`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.importImage("app")
+            let made = try apus.succeed("create", "--name", "made", "--label", "keep=no", "app", "true")
+            try apus.succeed("create", "--name", "kept", "--label", "keep=yes", "app", "true")
+            try apus.succeed("run", "-d", "--name", "up", "app", "sleep", "1000")
+            let asked = try apus("system", "prune", "--volumes", "--filter", "label!=keep=yes", input: "n\n")
+            #expect(
+                asked.output == """
+                    WARNING! This will remove:
+                      - all stopped containers
+                      - all networks not used by at least one container
+                      - all anonymous volumes not used by at least one container
+                      - all dangling images
+
+                      Items to be pruned will be filtered with:
+                      - label!=keep=yes
+
+                    Are you sure you want to continue? [y/N]\u{20}
+                    """)
+            expectOutput(try apus("ps", "-q", "--no-trunc", "--filter", "name=made", "-a"), made)
+            for filter in ["label=keep=maybe", "until=1h"] {
+                let none = try apus.succeed("system", "prune", "--force", "--filter", filter)
+                #expect(none == "Total reclaimed space: 0B")
+            }
+            let pruned = try apus("system", "prune", "--volumes", "--filter", "label!=keep=yes", input: "y\n")
+            #expect(pruned.output.contains("Deleted Containers:\n\(made)\n\n"), "\(pruned)")
+            let left = try apus.succeed("ps", "-a", "--format", "{{.Names}}").split(separator: "\n").sorted()
+            #expect(left == ["kept", "up"])
+            let wrong = try apus("system", "prune", "--force", "--filter", "size=1")
+            #expect(wrong.status == 125 && wrong.isOneLineNaming("size=1"), "\(wrong)")
+        }
+    }
+
+    @Test(arguments: Caller.available)
+    func `a prune of images heeds labels and whether they have names`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.importImage("one", ["LABEL kind=a"])
+            try apus.importImage("two", ["LABEL kind=b"])
+            let prune = ["image", "prune", "--force", "--filter"]
+            #expect(try apus.succeed(prune + ["dangling=true"]) == "Total reclaimed space: 0B")
+            let pruned = try apus.succeed(prune + ["dangling=false", "--filter", "label!=kind=b"])
+            #expect(pruned.contains("untagged: one:latest") && !pruned.contains("two"), "\(pruned)")
+            expectOutput(try apus("images", "--filter", "label!=kind=a", "--format", "{{.Repository}}"), "two")
         }
     }
 }

@@ -97,6 +97,23 @@ import Testing
         }
     }
 
+    @Test(arguments: Caller.unprivileged)
+    func `a user namespace in which a user's own files are nobody's is refused`(caller: Caller) throws {
+        guard caller == .ordinary else { return }
+        try withApus(caller) { apus in
+            try apus.importImage("app")
+            let refused = try apus("run", "--rm", "--userns", "auto", "app", "true")
+            #expect(refused.status == 125 && refused.isOneLineNaming("--userns keep-id"), "\(refused)")
+            try apus.succeed("run", "--name", "one", "--userns", "keep-id", "app", "touch", "/tmp/new")
+            try apus.succeed("commit", "one", "second")
+            // The user's own files are root's in the image, and the user's where IDs are kept.
+            let stat = ["second", "stat", "-c", "%u:%g", "/tmp/new"]
+            expectOutput(try apus(["run", "--rm"] + stat), "0:0")
+            expectOutput(
+                try apus(["run", "--rm", "--userns", "keep-id"] + stat), "\(apus.account.uid):\(apus.account.gid)")
+        }
+    }
+
     @Test(arguments: Caller.available)
     func `ps shows images and finds containers by them`(caller: Caller) throws {
         try withApus(caller) { apus in
