@@ -11,6 +11,10 @@ public struct Dockerfile: Sendable, Equatable {
     public var stages: [Stage]
     /// The lines as they were, for what errors show; without line ends.
     public var lines: [String]
+    /// What `warnings` tells that can no longer be seen in the values above.
+    var notes: [CheckWarning] = []
+    /// `# check=` right above an instruction, by the instruction's first line.
+    var localChecks: [Int: CheckOptions] = [:]
 
     public init(
         name: String, directives: Directives = Directives(), globalArguments: [Statement] = [], stages: [Stage],
@@ -33,14 +37,18 @@ public struct Directives: Sendable, Equatable {
     /// `# check=skip=RULE,…;error=true`: which rules of `--check` do not apply, and whether others fail the build.
     public var skippedChecks: [String]
     public var checksAreErrors: Bool
+    /// `experimental=RULE,…`: rules that apply only where they are asked for.
+    public var experimentalChecks: [String]
 
     public init(
-        syntax: String? = nil, escape: Character = "\\", skippedChecks: [String] = [], checksAreErrors: Bool = false
+        syntax: String? = nil, escape: Character = "\\", skippedChecks: [String] = [], checksAreErrors: Bool = false,
+        experimentalChecks: [String] = []
     ) {
         self.syntax = syntax
         self.escape = escape
         self.skippedChecks = skippedChecks
         self.checksAreErrors = checksAreErrors
+        self.experimentalChecks = experimentalChecks
     }
 }
 

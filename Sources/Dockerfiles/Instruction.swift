@@ -75,20 +75,25 @@ public struct RunInstruction: Sendable, Equatable {
     /// For the shell it may hold `<<NAME`, whose text the shell gets after the line, or, if nothing but a heredoc was
     /// written, is the heredoc's text (which the builder executes by its `#!` line or by the shell).
     public var command: CommandLine
+    /// Whose texts the shell gets after the line; none if the command is a heredoc's text.
     public var heredocs: [Heredoc]
+    /// Before they are expanded: what a value that has a variable will be is not known, and it has the default here.
     public var mounts: [RunMount]
+    /// What `mounts` are read from, again when they are expanded: `type=cache,target=/x`.
+    public var mountTexts: [String]
     public var network: Network
     public var security: Security
 
     public init(
         command: CommandLine, heredocs: [Heredoc] = [], mounts: [RunMount] = [], network: Network = .default,
-        security: Security = .sandbox
+        security: Security = .sandbox, mountTexts: [String] = []
     ) {
         self.command = command
         self.heredocs = heredocs
         self.mounts = mounts
         self.network = network
         self.security = security
+        self.mountTexts = mountTexts
     }
 }
 

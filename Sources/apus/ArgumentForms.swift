@@ -1,5 +1,6 @@
 import ArgumentParser
 import Flags
+import Linux
 import OCI
 
 /// Writes the forms of options that Docker's users type as ArgumentParser takes them: `--all=true`, `-f=false`,
