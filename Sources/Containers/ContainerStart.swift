@@ -16,6 +16,10 @@ struct ContainerStart {
     var counts = false
     /// The caches that it gets.
     var caches = HeldCaches.none
+    /// Further mounts, which no config can ask for.
+    var stepMounts: [Spec.Mount] = []
+    /// Further variables, which no record may hold.
+    var stepEnvironment: [String] = []
 
     /// The container's `alive` lock.
     private let alive: FileDescriptor?
@@ -100,6 +104,7 @@ struct ContainerStart {
         if !caches.caches.isEmpty {
             spec.mounts = (spec.mounts ?? []) + (try container.cacheMounts(caches, config, spec))
         }
+        if !stepMounts.isEmpty { spec.mounts = (spec.mounts ?? []) + stepMounts }
         let (cgroup, limits) = try Cgroups.create(
             id: container.id, resources: spec.linux?.resources,
             policy: config.limits, parent: config.cgroupParent, counts: counts)
@@ -126,6 +131,7 @@ struct ContainerStart {
             seccomp: try container.seccompProgram(config.effectiveSeccomp, spec), streams: streams.forContainer,
             cgroup: placement,
             usesInit: config.initProcess)
+        sandbox.spec.process?.env?.append(contentsOf: stepEnvironment)
         sandbox.rehearses = rehearses
         if let filter = sandbox.seccomp, filter.flags.contains(.newListener) {
             sandbox.seccompListener = try container.seccompListener(config, spec, .creating)
@@ -146,6 +152,7 @@ struct ContainerStart {
         }
         let (launch, console, view) = try launch(&sandbox, connection)
         streams.ends.terminal = console
+        sandbox.spec.process?.env?.removeLast(stepEnvironment.count)
         return Started(
             process: launch.process, cgroup: cgroup, limits: limits, streams: streams.ends,
             spec: sandbox.spec, secrets: secrets, view: view, connection: connection)

@@ -71,6 +71,14 @@ public final class Supervisor {
 
     /// What comes before each line that this process copies to its own streams.
     public var lineMarks = LineMarks()
+    /// Further mounts, which no config can ask for.
+    var stepMounts: [Spec.Mount] = []
+    /// Further variables, which no record may hold.
+    var stepEnvironment: [String] = []
+    /// Whether a signal that asks this process to end kills the container, which is of no use unfinished.
+    var endsOnSignals = false
+    /// Called when a container that goes with its end has ended, with its exit code.
+    var beforeRemoval: (Int32) throws -> Void = { _ in }
 
     /// Called once, when the container's command runs for the first time.
     public var onStarted: () -> Void = {}
@@ -130,6 +138,8 @@ public final class Supervisor {
         if config.job?.workspace != nil, !container.directory.has("config.json") { try container.save(config) }
         var starting = ContainerStart(container, config, alive: alive)
         starting.caches = caches
+        starting.stepMounts = stepMounts
+        starting.stepEnvironment = stepEnvironment
         caches.sign(container, name: config.name)
         starting.counts = reports != nil
         if reports != nil { notes = LimitNotes() }
@@ -292,6 +302,7 @@ public final class Supervisor {
     /// - Returns: The exit status of who shows the container's output.
     private func finish(_ ending: ContainerState.Ending) throws -> Int32 {
         if config.removeAtEnd {
+            try beforeRemoval(ending.exitCode)
             try container.removeFiles(name: currentName())
         } else {
             try container.updateState {
@@ -417,9 +428,13 @@ public final class Supervisor {
     }
 
     private func forward(_ signal: Signal) throws {
-        if let initProcess {
+        let asksToEnd = [SIGTERM, SIGINT, SIGHUP, SIGQUIT].contains(signal.rawValue)
+        if endsOnSignals, asksToEnd { reason = .stopped }
+        if let initProcess, endsOnSignals, asksToEnd {
+            try initProcess.send(SIGKILL)
+        } else if let initProcess {
             try initProcess.send(signal.rawValue)
-        } else if [SIGTERM, SIGINT, SIGHUP, SIGQUIT].contains(signal.rawValue) {
+        } else if asksToEnd {
             reason = .stopped
             loop.stop()
         }

@@ -48,6 +48,22 @@ public enum RootVisit: Sendable {
         }
     }
 
+    /// As `start`, for a container that does not run, with something to be done in the child before it enters the root.
+    public func start<Preparation>(
+        preparing outside: () throws(Failure) -> Preparation, _ body: (Preparation) throws(Failure) -> Void
+    ) throws(Failure) -> Errand {
+        guard case .stopped(let root, let mountPoint, let spec) = self else {
+            throw Failure("enter root", "", "the container runs")
+        }
+        let handed = try HandedMounts(spec, root: root)
+        defer { handed.close() }
+        return try Self.startStopped(spec) { () throws(Failure) in
+            let prepared = try outside()
+            try Self.enter(root, mountPoint, spec, handed)
+            try body(prepared)
+        }
+    }
+
     /// Starts `body` in a child process that has the rights of the container's root user, but this machine's root.
     ///
     /// For files that belong to the container's users and lie in its layers.

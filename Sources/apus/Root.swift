@@ -13,7 +13,7 @@ struct Root: ParsableCommand {
             /var/lib/apus for root and ~/.local/share/apus for others. --version prints the version. \
             'apus oci', by its other name apus-runtime, is an OCI runtime for engines: 'apus oci --help'.
             """,
-        subcommands: [GenerateManual.self],
+        subcommands: [GenerateManual.self, FetchFile.self],
         groupedSubcommands: [
             CommandGroup(
                 name: "Life of a container",
@@ -31,7 +31,7 @@ struct Root: ParsableCommand {
             CommandGroup(
                 name: "Images",
                 subcommands: [
-                    PullImage.self, PushImage.self, ListImages.self, RemoveImages.self, TagImage.self, ShowHistory.self,
+                    BuildImage.self, PruneBuilder.self, PullImage.self, PushImage.self, ListImages.self, RemoveImages.self, TagImage.self, ShowHistory.self,
                     ShowReferrers.self,
                     InspectImages.self,
                     PruneImages.self, SaveImages.self, LoadImages.self, ImportImage.self, ExportContainer.self,

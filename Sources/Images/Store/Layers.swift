@@ -16,6 +16,8 @@ public struct LayerRecord: JSONMappable, Sendable, Hashable {
     public var hasOneOwner: Bool
     /// How many device nodes could not be made; the packed layer keeps them.
     public var omittedDevices: Int
+    /// The boot in which it was made, until its files are on the disk.
+    var boot: String?
 
     private var schemaVersion = 1
 
@@ -37,6 +39,7 @@ public struct LayerRecord: JSONMappable, Sendable, Hashable {
         fields.required("size", &size)
         fields.required("hasOneOwner", &hasOneOwner)
         fields.required("omittedDevices", &omittedDevices)
+        fields.optional("boot", &boot)
     }
 }
 

@@ -222,8 +222,14 @@ extension ImageStore {
     /// Keeps all blobs and layers of an image from being removed for as long as the result lives.
     public func hold(_ record: ImageRecord) throws(Failure) -> [Held] {
         var held: [Held] = []
-        for blob in record.blobs { held.append(try open(blob: blob)) }
         for chain in record.layers { held.append(try open(layer: chain)) }
+        for blob in record.blobs {
+            if let file = try openIfThere(blob: blob) {
+                held.append(file)
+            } else if try !canPack(blob, from: record.layers) {
+                held.append(try open(blob: blob))
+            }
+        }
         return held
     }
 }

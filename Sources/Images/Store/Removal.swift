@@ -123,7 +123,7 @@ extension ImageStore {
     // MARK: Collecting
 
     /// Removes those of these blobs and layers that no name needs and nobody holds.
-    private func collect(
+    func collect(
         blobs: Set<Digest>, layers: Set<Digest>, inUse: LayersInUse
     ) throws(Failure) -> Removed {
         var removed = try collectLayers(layers, inUse)
@@ -179,7 +179,7 @@ extension ImageStore {
         while !rest.isEmpty {
             let locked = try lockForRemoval(rest.prefix(Self.batch), Self.folder)
             rest = rest.dropFirst(Self.batch)
-            let needed = Set(try list().flatMap(\.layers)).union(try inUse())
+            let needed = Set(try list().flatMap(\.layers)).union(try layersOfSteps()).union(try inUse())
             for (chain, folder) in locked where !needed.contains(chain) && children[chain, default: 0] == 0 {
                 try remove(chain, folder)
                 removed.steps.append(.deleted(chain))

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import Linux
+public import Linux
 import SystemPackage
 
 /// What lies in `ingest/`: nobody's, unless it is locked.
@@ -20,6 +20,18 @@ extension ImageStore {
             }
             _ = try held.descriptor.lock(exclusive: false, wait: true)
             if try isSame(held.descriptor, name) { return (name, held) }
+        }
+    }
+
+    /// Makes a directory that is no leftover for as long as the second lives; whoever makes it removes it.
+    ///
+    /// - Returns: Its path, absolute.
+    public func makeScratch(_ kind: String) throws(Failure) -> (path: String, held: Held) {
+        do throws(SystemCallError) {
+            let (name, held) = try makeTemporary(kind, isDirectory: true)
+            return ("\(path)/\(name)", held)
+        } catch {
+            throw Failure("make directory", path, error)
         }
     }
 

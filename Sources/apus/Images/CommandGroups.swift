@@ -8,11 +8,13 @@ enum CommandGroups {
         (
             "image",
             [
-                ("history", "history"), ("import", "import"), ("inspect", "image inspect"), ("load", "load"),
+                ("build", "build"), ("history", "history"), ("import", "import"), ("inspect", "image inspect"),
+                ("load", "load"),
                 ("ls", "images"), ("list", "images"), ("prune", "image prune"), ("pull", "pull"), ("push", "push"),
                 ("referrers", "image referrers"), ("rm", "rmi"), ("remove", "rmi"), ("save", "save"), ("tag", "tag"),
             ]
         ),
+        ("builder", [("build", "build"), ("prune", "builder prune")]),
         ("cache", [("ls", "cache ls"), ("list", "cache ls"), ("prune", "cache prune"), ("rm", "cache rm")]),
         (
             "network",

@@ -20,6 +20,15 @@ enum ImageCommand {
         return record
     }
 
+    /// Has the layers of images packed that builds have left unpacked.
+    static func pack(_ images: [ImageRecord], in store: ImageStore) throws(Failure) {
+        guard images.contains(where: { store.lacksBlobs($0) }) else { return }
+        _ = try ContainerStore().asOwnerOfImages { () throws(Failure) in
+            for image in images { try store.pack(image) }
+            return []
+        }
+    }
+
     /// The layers that containers are made of.
     static func layersInUse(_ containers: ContainerStore) throws(Failure) -> Set<Digest> {
         var layers: Set<Digest> = []

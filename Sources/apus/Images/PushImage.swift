@@ -21,6 +21,7 @@ struct PushImage: ParsableCommand {
         if allTags { return try pushAll(store) }
         let record = try ImageCommand.find(name, in: store)
         if let destination, let transport = Transport(destination) {
+            try ImageCommand.pack([record], in: store)
             return try store.save([SavedImage(record, as: [record.reference].compactMap { $0 })], to: transport)
         }
         try push(record, to: ImageReference(destination ?? name), store)
@@ -37,6 +38,7 @@ struct PushImage: ParsableCommand {
     }
 
     private func push(_ record: ImageRecord, to reference: ImageReference, _ store: ImageStore) throws {
+        try ImageCommand.pack([record], in: store)
         let progress = ImageCommand.progress(quiet: quiet)
         progress.say("The push refers to repository [\(reference.name)]")
         var options = PushOptions()

@@ -23,6 +23,19 @@ enum RunImage {
 
     // MARK: Finding
 
+    /// The image of a name for a platform, pulled if it is missing.
+    ///
+    /// - Parameter pulls: Whether it is pulled anyhow.
+    static func find(
+        _ name: String, _ platform: Platform, pulls: Bool, quiet: Bool, in store: ImageStore
+    ) throws -> ImageRecord {
+        var request = ImageRequest(reference: name)
+        request.platform = platform == .host ? nil : platform.description
+        request.pull = pulls ? .always : .missing
+        request.quiet = quiet
+        return try find(request, in: store)
+    }
+
     private static func find(_ image: ImageRequest, in store: ImageStore) throws -> ImageRecord {
         let platform: Platform? = try image.platform.map { text throws(Failure) in try Platform(text) }
         let here = try local(image.reference, platform, in: store)

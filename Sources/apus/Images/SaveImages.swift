@@ -18,6 +18,7 @@ struct SaveImages: ParsableCommand {
     func run() throws {
         let store = try ImageCommand.openStore()
         let saved = try Self.collect(images, in: store)
+        try ImageCommand.pack(saved.map(\.record), in: store)
         switch format {
         case "docker-archive", "oci-archive":
             let target = try StreamTarget(output, step: "save")
