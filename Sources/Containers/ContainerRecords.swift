@@ -67,7 +67,7 @@ extension Container {
         if sharesNetwork { return try machineFile("/etc/resolv.conf") }
         guard let connection else { return "" }
         return Resolver.configuration(
-            try machineFile("/etc/resolv.conf"), substitute: connection.state.mode == "pasta" ? Pasta.resolver : nil)
+            try machineFile("/etc/resolv.conf"), substitute: connection.usesPasta ? Pasta.resolver : nil)
     }
 
     /// - Parameter owner: The container's root user, who may change them; the caller if `nil`.

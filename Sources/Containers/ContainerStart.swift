@@ -70,8 +70,8 @@ struct ContainerStart {
         // A network namespace inside a new user namespace must be made from there.
         if network == nil, spec.makes(.network), !spec.has(.user) { network = NetworkPreparation.start() }
         let connection = try NetworkConnection.open(container, config)
-        connection?.prepare(&spec)
         do {
+            try connection?.prepare(&spec)
             return try begin(plan, spec, secrets, connection, Preparation(of: network))
         } catch {
             connection?.end()
@@ -155,7 +155,8 @@ struct ContainerStart {
         sandbox.spec.process?.env?.removeLast(stepEnvironment.count)
         return Started(
             process: launch.process, cgroup: cgroup, limits: limits, streams: streams.ends,
-            spec: sandbox.spec, secrets: secrets, view: view, connection: connection)
+            spec: connection?.recorded(sandbox.spec) ?? sandbox.spec, secrets: secrets, view: view,
+            connection: connection)
     }
 
     /// Connects the network namespace that was prepared, and hands it on to init.

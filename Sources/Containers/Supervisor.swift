@@ -349,6 +349,7 @@ public final class Supervisor {
         report.workingDirectory = start.spec.process?.cwd
         report.container = config.reported(as: container.id)
         report.fill(usage: usage, notes, of: cgroup)
+        report.network.refusedConnections = refusedPackets
         verdict.fill(&report.outcome)
         report.limits =
             ReportedLimits(

@@ -1,6 +1,7 @@
 import Cgroups
 public import Containers
 public import Linux
+import Networks
 
 /// What a command line of `limit` asks for.
 public struct LimitRequest: Sendable, Equatable, Reporting {
@@ -49,6 +50,16 @@ public enum LimitCommandLine {
         if !config.isolation.writable.isEmpty, !config.isolation.readOnly {
             throw Failure("limit", "--writable", "goes only with --read-only: everything else may be written to, too")
         }
+        if config.isolation.egress != nil {
+            for (isWanted, flag) in [
+                (config.isolation.noNetwork, "--no-network"), (config.isolation.usesLandlock, "--sandbox landlock"),
+                (config.lingers, "--linger"),
+            ] where isWanted {
+                throw Failure(
+                    "limit", "--egress", "does not go with \(flag)",
+                    remedy: "it needs a network namespace, and pasta, which ends with the command")
+            }
+        }
         try checkLandlock(config.isolation)
         if config.lingers, config.isolation.newPIDs {
             throw Failure("limit", "--linger", "does not go with --new-pids, where all processes end with the command")
@@ -71,6 +82,13 @@ public enum LimitCommandLine {
             "Isolation",
             [
                 .toggle("no-network", nil, "No network but its own loopback") { $0.config.isolation.noNetwork = $1 },
+                .list(
+                    "egress", nil, "HOST|SUBNET[:PORT]", "Lets it send to this alone, and what else is given; or none"
+                ) {
+                    request, text throws(Failure) in
+                    request.config.isolation.egress = try ModeSyntax.egress(
+                        text, after: request.config.isolation.egress)
+                },
                 .toggle("read-only", nil, "No file can be written to but below --writable, /dev, /proc and /sys") {
                     $0.config.isolation.readOnly = $1
                 },

@@ -137,15 +137,7 @@ extension RunCommandLine {
                 .list("egress", nil, "HOST|SUBNET[:PORT]", "Let it send to this alone, and what else is given; or none")
                 {
                     flags, text throws(Failure) in
-                    let others = flags.config.egress ?? []
-                    if text == "none" {
-                        flags.config.egress = others
-                        return
-                    }
-                    guard let rule = EgressRule(rawValue: text) else {
-                        throw Values.failure(text, "no destination", remedy: "give none, HOST[:PORT] or SUBNET[:PORT]")
-                    }
-                    flags.config.egress = others + [rule]
+                    flags.config.egress = try ModeSyntax.egress(text, after: flags.config.egress)
                 },
                 .value("network-rate", nil, "RATE[:SENT]", "Limit what it receives and sends, such as 100mbit:10mbit") {
                     flags, text throws(Failure) in flags.config.networkRate = try NetworkRate(parsing: text)
@@ -158,6 +150,10 @@ extension RunCommandLine {
                 },
                 .value("mac-address", nil, "ADDRESS", "Address of its network card") { flags, text throws(Failure) in
                     flags.attachment.hardwareAddress = try ModeSyntax.hardwareAddress(text)
+                },
+                .list("link-local-ip", nil, "ADDRESS", "An address more, of 169.254.0.0/16 or fe80::/10") {
+                    flags, text throws(Failure) in
+                    flags.attachment.linkLocal.append(try ModeSyntax.linkLocalAddress(text))
                 },
                 .list("network-alias", nil, "NAME", "A further name in its network") { flags, text throws(Failure) in
                     try Names.checkHostName(text)

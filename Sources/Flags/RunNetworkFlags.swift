@@ -19,13 +19,14 @@ extension RunCommandLine {
         if flags.config.network == .standard { attachments = [NetworkAttachment(network: Network.standardName)] }
         guard !attachments.isEmpty else {
             throw conflict(
-                verb, "--ip, --ip6, --mac-address and --network-alias",
+                verb, "--ip, --ip6, --mac-address, --network-alias and --link-local-ip",
                 "need a network with a bridge, as --network names it")
         }
         attachments[0].ipv4 = asked.ipv4 ?? attachments[0].ipv4
         attachments[0].ipv6 = asked.ipv6 ?? attachments[0].ipv6
         attachments[0].hardwareAddress = asked.hardwareAddress ?? attachments[0].hardwareAddress
         attachments[0].aliases += asked.aliases
+        attachments[0].linkLocal += asked.linkLocal
         flags.config.network = .networks(attachments)
     }
 }

@@ -154,6 +154,62 @@ public struct LinkChange {
         }
     }
 
+    /// A device that sends what it is given back to where that came from, set up: for a queue on what arrives.
+    ///
+    /// - Note: tc-mirred(8), `ifb`.
+    public static func makeQueueDevice(_ name: String) -> LinkChange {
+        LinkChange(Int(RTM_NEWLINK), name, flags: new) {
+            $0.appendLink(index: 0, flags: UInt32(IFF_UP), change: UInt32(IFF_UP))
+            $0.append(attribute: UInt16(IFLA_IFNAME), text: name)
+            $0.append(attribute: UInt16(IFLA_LINKINFO)) {
+                $0.append(attribute: UInt16(IFLA_INFO_KIND), Array("ifb".utf8))
+            }
+        }
+    }
+
+    /// Leads all that arrives at a device through another one.
+    ///
+    /// - Note: tc-u32(8), tc-mirred(8); linux/pkt_cls.h, `tc_u32_sel`; linux/tc_act/tc_mirred.h, `tc_mirred`.
+    public static func redirectArrivals(at name: String, index: Int32, to other: Int32) -> [LinkChange] {
+        let ingress: UInt32 = 0xffff_0000
+        let queue = LinkChange(Int(RTM_NEWQDISC), name, flags: new) {
+            $0.append(UInt32(0))  // family, padding
+            $0.append(index)
+            $0.append(ingress)
+            $0.append(UInt32(0xffff_fff1))  // TC_H_INGRESS
+            $0.append(UInt32(0))
+            $0.append(attribute: UInt16(TCA_KIND), text: "ingress")
+        }
+        let filter = LinkChange(Int(RTM_NEWTFILTER), name, flags: new) {
+            $0.append(UInt32(0))
+            $0.append(index)
+            $0.append(UInt32(0))  // handle: the kernel's choice
+            $0.append(ingress)
+            $0.append(UInt32(1 << 16) | UInt32(UInt16(3).bigEndian))  // priority; ETH_P_ALL
+            $0.append(attribute: UInt16(TCA_KIND), text: "u32")
+            $0.append(attribute: UInt16(TCA_OPTIONS)) {
+                // TCA_U32_SEL: one key, at whose place any value will do; TC_U32_TERMINAL
+                $0.append(attribute: 5, [1, 0, 1, 0] + [UInt8](repeating: 0, count: 28))
+                $0.append(attribute: 7) {  // TCA_U32_ACT
+                    $0.append(attribute: 1) {
+                        $0.append(attribute: 1, text: "mirred")  // TCA_ACT_KIND
+                        $0.append(attribute: 2) {  // TCA_ACT_OPTIONS
+                            $0.append(attribute: 2) {  // TCA_MIRRED_PARMS
+                                $0.append(UInt32(0))
+                                $0.append(UInt32(0))
+                                $0.append(UInt32(4))  // TC_ACT_STOLEN
+                                $0.append(UInt64(0))  // references, as the kernel counts them
+                                $0.append(UInt32(1))  // TCA_EGRESS_REDIR
+                                $0.append(other)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return [queue, filter]
+    }
+
     public static func remove(_ name: String) -> LinkChange {
         LinkChange(Int(RTM_DELLINK), name) {
             $0.appendLink(index: 0)

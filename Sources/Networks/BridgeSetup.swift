@@ -8,7 +8,8 @@ import SystemPackage
 enum BridgeSetup {
     /// Makes the bridge and its table, unless they are there.
     ///
-    /// The caller holds the network's lock.
+    /// The caller holds the network's lock. An ordinary user's bridge has neither table nor address: it joins its members
+    /// alone, and nothing is forwarded where it is.
     ///
     /// - Returns: The bridge's number, and what the user should know.
     static func ensure(
@@ -17,6 +18,10 @@ enum BridgeSetup {
         var links = try step("network", "'\(network.name)'") { () throws(SystemCallError) in try LinkSocket() }
         defer { links.close() }
         let index = try find(network, &links)
+        if !NetworkStore.isMachineWide {
+            if let index { return (index, []) }
+            return (try make(network, &links), [])
+        }
         // `try?`: nft will say what is wrong
         if let index, (try? FilterTable.exists(network.bridge)) == true { return (index, []) }
         var notes: [String] = []
@@ -48,7 +53,9 @@ enum BridgeSetup {
             }
         }
         // `try?`: without nf_tables there is no table either
-        if (try? FilterTable.exists(network.bridge)) == true { try Firewall.remove(network) }
+        if NetworkStore.isMachineWide, (try? FilterTable.exists(network.bridge)) == true {
+            try Firewall.remove(network)
+        }
     }
 
     private static func find(_ network: Network, _ links: inout LinkSocket) throws(Failure) -> Int32? {
@@ -68,6 +75,7 @@ enum BridgeSetup {
             guard let index = try links.index(of: network.bridge) else {
                 throw SystemCallError("rtnetlink", "", Errno(rawValue: ENODEV))
             }
+            guard NetworkStore.isMachineWide else { return index }
             do throws(SystemCallError) {
                 try links.change(
                     network.ranges.map {

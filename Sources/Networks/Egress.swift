@@ -2,7 +2,6 @@ import CLinux
 import Glibc
 public import Linux
 public import OCI
-public import SystemPackage
 
 /// One destination that a container may send to.
 public struct EgressRule: RawRepresentable, JSONValue, Sendable, Hashable {
@@ -100,28 +99,8 @@ public struct Egress: Sendable {
         return found
     }
 
-    /// Where the rules are: a network namespace, and the user namespace that owns it, if it is not this process' own.
-    public struct Place: Sendable {
-        let user: FileDescriptor?
-        let network: FileDescriptor
-
-        /// - Parameters:
-        ///   - user: Kept until `close`, as is the other.
-        public init(user: FileDescriptor?, network: FileDescriptor) {
-            self.user = user
-            self.network = network
-        }
-
-        public func close() {
-            user?.closeQuietly()
-            network.closeQuietly()
-        }
-
-        fileprivate var helper: HelperProgram.Place { HelperProgram.Place(user: user, network: network) }
-    }
-
     /// Lets nothing else out of a network namespace from now on.
-    public func enforce(in place: Place) throws(Failure) {
+    public func enforce(in place: NetworkPlace) throws(Failure) {
         var allowed = ""
         for (subnet, port) in destinations {
             let destination = "\(subnet.isIPv6 ? "ip6" : "ip") daddr \(subnet.text)"
@@ -136,83 +115,23 @@ public struct Egress: Sendable {
             oifname "lo" accept
             ct state established,related accept
             icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept
+            icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } drop
             \(allowed)counter name refused
             meta l4proto tcp reject with tcp reset
             reject with icmpx admin-prohibited
             }
             }
 
-            """, in: place.helper)
+            """, in: HelperProgram.Place(user: place.user, network: place.network))
     }
 
     /// How many packets were refused so far.
-    public static func refused(in place: Place) throws(Failure) -> UInt64 {
+    public static func refused(in place: NetworkPlace) throws(Failure) -> UInt64 {
         let (_, output) = try HelperProgram.run(
-            "nft", ["list", "counter", "inet", table, "refused"], package: "nftables", in: place.helper)
+            "nft", ["list", "counter", "inet", table, "refused"], package: "nftables",
+            in: HelperProgram.Place(user: place.user, network: place.network))
         let words = output.split(whereSeparator: \.isWhitespace)
         let index = words.firstIndex(of: "packets")
         return index.flatMap { words.indices.contains($0 + 1) ? UInt64(words[$0 + 1]) : nil } ?? 0
-    }
-}
-
-/// How much a container may receive and send, in bits per second.
-public struct NetworkRate: JSONMappable, Sendable, Equatable {
-    public var received: UInt64
-    public var sent: UInt64
-
-    package init() { (received, sent) = (1, 1) }
-
-    package mutating func map(_ fields: JSONFields) {
-        fields.required("received", &received)
-        fields.required("sent", &sent)
-    }
-
-    /// Reads `10mbit` for both, or `100mbit:10mbit` for what it receives and what it sends.
-    ///
-    /// - Throws: A failure whose step is left empty for the flag's name.
-    public init(parsing text: String) throws(Failure) {
-        let rates = text.parts(between: ":").map(Self.rate)
-        guard 1...2 ~= rates.count, let received = rates[0], let sent = rates[rates.count - 1] else {
-            throw Failure(
-                "", "'\(text)'", "not a rate",
-                remedy: "give bits per second such as 10mbit, or RECEIVED:SENT such as 100mbit:10mbit, from 8kbit on")
-        }
-        (self.received, self.sent) = (received, sent)
-    }
-
-    private static func rate(_ text: String) -> UInt64? {
-        let digits = text.prefix { ("0"..."9").contains($0) }
-        let units: [String: UInt64] = [
-            "bit": 1, "": 1, "kbit": 1000, "mbit": 1_000_000, "gbit": 1_000_000_000, "k": 1000, "m": 1_000_000,
-            "g": 1_000_000_000,
-        ]
-        guard let number = UInt64(digits), let unit = units[text.dropFirst(digits.count).lowercased()] else {
-            return nil
-        }
-        let (rate, overflow) = number.multipliedReportingOverflow(by: unit)
-        return overflow || rate < 8000 || rate > 1_000_000_000_000 ? nil : rate
-    }
-}
-
-extension NetworkStore {
-    /// Limits a member: what the machine sends to it, and what it sends.
-    public func limit(_ member: NetworkMember, to rate: NetworkRate, namespace: FileDescriptor) throws(Failure) {
-        do throws(SystemCallError) {
-            var here = try LinkSocket()
-            defer { here.close() }
-            try Self.limit(member.hostInterface, &here, rate.received)
-            var inside = try LinkSocket(in: namespace)
-            defer { inside.close() }
-            try Self.limit(member.interface, &inside, rate.sent)
-        } catch {
-            throw Failure("--network-rate", "network '\(member.network)'", "\(error)")
-        }
-    }
-
-    private static func limit(_ name: String, _ links: inout LinkSocket, _ bits: UInt64) throws(SystemCallError) {
-        guard let index = try links.index(of: name) else { return }
-        // As much as 10 ms of it at once, but a few packets at least: segments of up to 64 KiB are one to the device.
-        let burst = UInt32(clamping: max(bits / 8 / 100, 128 << 10))
-        try links.change([.limit(name, index: index, rate: bits / 8, burst: burst)])
     }
 }

@@ -63,7 +63,13 @@ enum HelperProgram {
         for (number, stream) in streams.enumerated() { dup2(stream.rawValue, CInt(number)) }
         let first = UInt32(streams.count)
         do throws(SystemCallError) {
-            if let user = place.user { try CurrentProcess.join(.user, file: user, named: "user") }
+            if let user = place.user {
+                try CurrentProcess.join(.user, file: user, named: "user")
+                // Whoever is not root there would lose the rights over it by executing.
+                let all = try Capabilities.effective()
+                try Capabilities.set(
+                    effective: all, permitted: all, inheritable: all, ambient: .networkAdministration)
+            }
             if let network = place.network { try CurrentProcess.join(.network, file: network, named: "network") }
         } catch {
             CurrentProcess.exitNow(126)

@@ -46,6 +46,7 @@ struct Leases: JSONMappable {
             member.ipv6 = try freeIPv6(in: network, range, like: member.ipv4)
         }
         member.hardwareAddress = asked.hardwareAddress ?? HardwareAddress(for: member.ipv4)
+        member.linkLocal = asked.linkLocal
         fill(&member)
         members.append(member)
         return member

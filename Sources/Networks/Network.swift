@@ -84,6 +84,15 @@ public struct Network: JSONMappable, Sendable, Equatable {
     public var hasNames: Bool { name != Self.standardName }
 }
 
+extension JSONFields {
+    /// A list that is left out when it is empty, as in records of before there was one.
+    fileprivate func list(_ name: StaticString, _ property: inout [IPAddress]) {
+        var known = property.isEmpty ? nil : property
+        optional(name, &known)
+        property = known ?? []
+    }
+}
+
 /// What a container asks of one network that it is to be in.
 public struct NetworkAttachment: JSONMappable, Sendable, Equatable {
     /// The network's name or ID.
@@ -93,10 +102,12 @@ public struct NetworkAttachment: JSONMappable, Sendable, Equatable {
     public var hardwareAddress: HardwareAddress?
     /// Further names that it is known by there.
     public var aliases: [String]
+    /// Further addresses, which mean something on its own link alone.
+    public var linkLocal: [IPAddress]
 
     public init(network: String) {
         self.network = network
-        aliases = []
+        (aliases, linkLocal) = ([], [])
     }
 
     package init() { self.init(network: "") }
@@ -107,6 +118,7 @@ public struct NetworkAttachment: JSONMappable, Sendable, Equatable {
         fields.optional("ipv6", &ipv6)
         fields.optional("hardwareAddress", &hardwareAddress)
         fields.required("aliases", &aliases)
+        fields.list("linkLocal", &linkLocal)
     }
 }
 
@@ -130,10 +142,12 @@ public struct NetworkMember: JSONMappable, Sendable, Equatable {
     public var hostInterface: String
     /// What of the machine's ports leads to it.
     public var ports: [PublishedPort]
+    /// As it asked for.
+    public var linkLocal: [IPAddress]
 
     package init() {
-        (network, networkID, container, containerName, names, interface, hostInterface, ports) = (
-            "", "", "", "", [], "", "", []
+        (network, networkID, container, containerName, names, interface, hostInterface, ports, linkLocal) = (
+            "", "", "", "", [], "", "", [], []
         )
         ipv4 = IPAddress(isIPv6: false, value: 0)
         hardwareAddress = HardwareAddress(bytes: [])
@@ -151,6 +165,7 @@ public struct NetworkMember: JSONMappable, Sendable, Equatable {
         fields.required("interface", &interface)
         fields.required("hostInterface", &hostInterface)
         fields.required("ports", &ports)
+        fields.list("linkLocal", &linkLocal)
     }
 
     public var addresses: [IPAddress] { [ipv4] + (ipv6.map { [$0] } ?? []) }

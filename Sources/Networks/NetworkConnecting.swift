@@ -6,11 +6,21 @@ public import SystemPackage
 extension NetworkStore {
     /// Connects a member's network namespace to its network's bridge.
     ///
+    /// An ordinary user's namespace belongs to the same user namespace as that of the bridge.
+    ///
     /// - Parameters:
     ///   - namespace: The container's.
     ///   - isFirst: Whether its default route leads through this network.
     public func connect(
         _ member: NetworkMember, of network: Network, namespace: FileDescriptor, isFirst: Bool
+    ) throws(Failure) {
+        try atBridges { () throws(Failure) in
+            try connectHere(member, network, namespace, leadsOut: isFirst && !network.isInternal && Self.isMachineWide)
+        }
+    }
+
+    private func connectHere(
+        _ member: NetworkMember, _ network: Network, _ namespace: FileDescriptor, leadsOut: Bool
     ) throws(Failure) {
         do throws(SystemCallError) {
             var here = try LinkSocket()
@@ -38,9 +48,13 @@ extension NetworkStore {
             for (address, range) in zip(member.addresses, network.ranges) {
                 changes.append(
                     .address(address.bytes, prefix: range.subnet.prefix, of: member.interface, index: index))
-                if isFirst, !network.isInternal {
+                if leadsOut {
                     changes.append(.defaultRoute(via: range.gateway.bytes, of: member.interface, index: index))
                 }
+            }
+            for address in member.linkLocal {
+                changes.append(
+                    .address(address.bytes, prefix: address.isIPv6 ? 64 : 16, of: member.interface, index: index))
             }
             try inside.change(changes)
         } catch {
@@ -48,10 +62,10 @@ extension NetworkStore {
         }
     }
 
-    /// Leads a member's default route through its network.
+    /// Leads a member's default route through its network, for root: an ordinary user's way out is pasta's device.
     public func route(_ member: NetworkMember, namespace: FileDescriptor) throws(Failure) {
         let network = try find(member.networkID)
-        if network.isInternal { return }
+        if network.isInternal || !Self.isMachineWide { return }
         try Self.failing("'\(network.name)'") { () throws(SystemCallError) in
             var inside = try LinkSocket(in: namespace)
             defer { inside.close() }
@@ -65,10 +79,25 @@ extension NetworkStore {
 
     /// Takes a member's device away from it, as it lives on.
     public func disconnect(_ member: NetworkMember) throws(Failure) {
-        try Self.failing("'\(member.network)'") { () throws(SystemCallError) in
-            var links = try LinkSocket()
-            defer { links.close() }
-            if try links.index(of: member.hostInterface) != nil { try links.change([.remove(member.hostInterface)]) }
+        try atBridges { () throws(Failure) in
+            try Self.failing("'\(member.network)'") { () throws(SystemCallError) in
+                try Self.removeDevice(member.hostInterface)
+            }
         }
+    }
+
+    /// Closes an ordinary user's way out, which ends pasta too.
+    public func closeWayOut(in place: NetworkPlace) throws(Failure) {
+        try place.run { () throws(Failure) in
+            try Self.failing(Pasta.device) { () throws(SystemCallError) in
+                try Self.removeDevice(Pasta.device)
+            }
+        }
+    }
+
+    private static func removeDevice(_ name: String) throws(SystemCallError) {
+        var links = try LinkSocket()
+        defer { links.close() }
+        if try links.index(of: name) != nil { try links.change([.remove(name)]) }
     }
 }

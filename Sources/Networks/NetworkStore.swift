@@ -157,7 +157,7 @@ public struct NetworkStore: Sendable {
                     "remove network", "'\(network.name)'", "in use by \(names)",
                     remedy: "stop those containers, or take them out with 'apus network disconnect'")
             }
-            try BridgeSetup.remove(network)
+            try atBridges { () throws(Failure) in try BridgeSetup.remove(network) }
             try Self.failing("'\(network.name)'") { () throws(SystemCallError) in
                 try data.remove("\(Self.directory)/\(network.name).json")
                 try live.remove("\(Self.directory)/\(network.name).leases")
@@ -235,7 +235,7 @@ public struct NetworkStore: Sendable {
         }
     }
 
-    private func lock(_ name: String) throws(Failure) -> FileDescriptor {
+    func lock(_ name: String) throws(Failure) -> FileDescriptor {
         try Self.failing("'\(name)'") { () throws(SystemCallError) in
             let path = "\(Self.directory)/\(name).lock"
             while true {
@@ -277,6 +277,8 @@ public struct NetworkStore: Sendable {
 
     /// Gives a container its place in a network, and makes the network's bridge if it is missing.
     ///
+    /// For an ordinary user the caller holds the shared namespace.
+    ///
     /// - Parameters:
     ///   - ports: What of the machine's ports leads to it from now on.
     ///   - describe: Completes the member: whose it is, its names, its devices.
@@ -287,8 +289,11 @@ public struct NetworkStore: Sendable {
     ) throws(Failure) -> NetworkMember {
         try locked(network) { leases throws(Failure) in
             let before = leases
-            let (_, notes) = try BridgeSetup.ensure(network, leases.members)
-            notes.forEach(onNote)
+            let members = leases.members
+            try atBridges { () throws(Failure) in
+                let (_, notes) = try BridgeSetup.ensure(network, members)
+                notes.forEach(onNote)
+            }
             let member = try leases.add(to: network, asked) {
                 describe(&$0)
                 $0.ports = ports

@@ -13,6 +13,9 @@ public struct Pasta: Sendable {
     /// The name server that containers ask where the machine's own is one that only the machine reaches.
     public static let resolver = IPAddress(isIPv6: false, value: 0xa9fe_0001)  // 169.254.0.1
 
+    /// The name of its device in a container that is in networks too, or has a rate; elsewhere it is that of the machine's.
+    public static let device = "pasta0"
+
     /// Whether it can be had here, or why not.
     public static func obstacle() -> Failure? {
         if ProgramPath.find("pasta") == nil { return HelperProgram.missing("pasta", package: "passt") }
@@ -29,8 +32,11 @@ public struct Pasta: Sendable {
     /// - Parameters:
     ///   - process: One that is in the namespace, and in the user namespace that owns it.
     ///   - ports: What of the machine's ports leads into it, with their numbers.
+    ///   - device: Its device's name there; that of the machine's device if `nil`.
     /// - Throws: What pasta says, in one line.
-    public static func start(for process: pid_t, ports: [PublishedPort]) throws(Failure) -> Pasta {
+    public static func start(
+        for process: pid_t, ports: [PublishedPort], device: String? = nil
+    ) throws(Failure) -> Pasta {
         guard let path = ProgramPath.find("pasta") else {
             throw HelperProgram.missing("pasta", package: "passt")
         }
@@ -39,7 +45,10 @@ public struct Pasta: Sendable {
             + forwarding(ports, .tcp, "-t") + forwarding(ports, .udp, "-u")
             // It writes its number where it also complains: whichever comes first says how it went.
             + ["-T", "none", "-U", "none", "-P", "/proc/self/fd/2"]
-            + ["--userns", "/proc/\(process)/ns/user", "--netns", "/proc/\(process)/ns/net"]
+            // Root's pasta would become nobody, who has no right to the namespace; it drops its rights all the same.
+            + (geteuid() == 0 ? ["--runas", "0"] : []) + (device.map { ["-I", $0] } ?? []) + [
+                "--userns", "/proc/\(process)/ns/user", "--netns", "/proc/\(process)/ns/net",
+            ]
         let (read, child) = try step("run", "pasta") { () throws(SystemCallError) in
             let (read, write) = try FileDescriptor.makePipe()
             defer { write.closeQuietly() }
@@ -87,6 +96,8 @@ public struct Pasta: Sendable {
         }
         return specifications.isEmpty ? [flag, "none"] : specifications.flatMap { [flag, $0] }
     }
+
+    public var pid: pid_t { process.pid }
 
     /// Ends it.
     public func stop() {

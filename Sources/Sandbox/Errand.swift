@@ -42,6 +42,9 @@ public struct Errand: Sendable {
         return errand
     }
 
+    /// Its number, as long as its end has not been waited for.
+    public var pid: pid_t { process.pid }
+
     /// Waits for the end of the work.
     ///
     /// - Throws: What the work threw.

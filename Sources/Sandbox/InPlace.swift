@@ -32,6 +32,7 @@ extension InitProcess {
         try mapIDs()
         if sandbox.spec.makes(.mount) { try changeMounts(inPlace) }
         try bringUpLoopback()
+        try receiveNetDevices()
         let process = sandbox.spec.process ?? Spec.Process(cwd: "/")
         try CommandStart(
             process: process, seccomp: sandbox.seccomp, streams: sandbox.streams, channel: channel, personality: nil,

@@ -262,7 +262,7 @@ struct InitProcess {
     }
 
     /// The supervisor alone is where the devices are.
-    private func receiveNetDevices() throws(Failure) {
+    func receiveNetDevices() throws(Failure) {
         guard spec.movesNetDevices || sandbox.connect != nil else { return }
         let answer = try step("move network devices", "its supervisor") { () throws(SystemCallError) in
             try channel.send(.netDevices)

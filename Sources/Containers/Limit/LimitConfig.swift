@@ -1,4 +1,5 @@
 public import Cgroups
+public import Networks
 
 /// What `apus limit` was asked for: a command of the machine itself, in place, under limits.
 public struct LimitConfig: Sendable, Equatable {
@@ -32,6 +33,8 @@ public struct LimitConfig: Sendable, Equatable {
     /// What the command does not share with its caller.
     public struct Isolation: Sendable, Equatable {
         public var noNetwork = false
+        /// What it may send to; anything if `nil`.
+        public var egress: [EgressRule]?
         public var readOnly = false
         /// Absolute.
         public var writable: [String] = []
@@ -44,8 +47,13 @@ public struct LimitConfig: Sendable, Equatable {
 
         public init() {}
 
+        /// Whether names are among what it may send to.
+        private var pinsNames: Bool {
+            egress?.contains { Subnet($0.host) == nil && IPAddress($0.host) == nil } ?? false
+        }
+
         var isNone: Bool { self == Isolation() }
-        var changesMounts: Bool { readOnly || privateTemporary || !hidden.isEmpty || newPIDs }
+        var changesMounts: Bool { pinsNames || readOnly || privateTemporary || !hidden.isEmpty || newPIDs }
     }
 
     /// When its requests to disks are served among those of others.

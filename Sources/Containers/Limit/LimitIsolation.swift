@@ -18,9 +18,14 @@ extension LimitConfig.Isolation {
             namespaces.append(Spec.Namespace(type: .user))
             spec.linux?.uidMappings = [Spec.IDMapping(containerID: geteuid(), hostID: geteuid(), size: 1)]
             spec.linux?.gidMappings = [Spec.IDMapping(containerID: getegid(), hostID: getegid(), size: 1)]
+        } else if egress != nil {
+            // Pasta has no rights of root's: the network namespace must belong to a user namespace, with everybody in it.
+            namespaces.append(Spec.Namespace(type: .user))
+            spec.linux?.uidMappings = [Spec.IDMapping(containerID: 0, hostID: 0, size: .max)]
+            spec.linux?.gidMappings = [Spec.IDMapping(containerID: 0, hostID: 0, size: .max)]
         }
         if changesMounts { namespaces.append(Spec.Namespace(type: .mount)) }
-        if noNetwork { namespaces.append(Spec.Namespace(type: .network)) }
+        if noNetwork || egress != nil { namespaces.append(Spec.Namespace(type: .network)) }
         if newPIDs { namespaces.append(Spec.Namespace(type: .pid)) }
         spec.linux?.namespaces = namespaces
         spec.mounts = mounts()

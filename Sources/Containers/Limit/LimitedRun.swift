@@ -26,6 +26,10 @@ public final class LimitedRun {
     private var lifeGuard: LifeGuard?
     private var guardTimer: Int?
     private var output: LimitedOutput?
+    /// For an allow-list.
+    private var network: LimitNetwork?
+    /// How many packets it has refused.
+    private var refusedPackets: UInt64?
     private let reports: LimitReports?
     private var notes = LimitNotes()
     private var held = HeldOtherwise(LimitConfig(), [])
@@ -87,6 +91,8 @@ public final class LimitedRun {
 
     private func start() throws {
         var spec = try config.makeSpec()
+        network = try config.isolation.egress.map { rules throws(Failure) in try LimitNetwork(rules) }
+        try network?.pinNames(in: &spec)
         let id = OwnedCgroupName.make(lingers: config.lingers)
         (cgroup, limits) = try namingFlags {
             try Cgroups.create(
@@ -118,6 +124,7 @@ public final class LimitedRun {
             inPlace.isReadOnly = config.isolation.readOnly
         }
         sandbox.inPlace = inPlace
+        if let network { sandbox.connect = { (pid) throws(Failure) in try network.connect(pid) } }
         sandbox.usesInit = config.isolation.newPIDs
         // Without a cgroup nobody else could find what is left when this process is killed.
         if mark != nil, let estate { lifeGuard = try LifeGuard(over: nil, estate: estate) }
@@ -129,6 +136,7 @@ public final class LimitedRun {
             process = nil  // it has been reaped
             throw error
         }
+        network?.started()
     }
 
     /// Sees to what no cgroup does: limits, and knowing which processes are the command's.
@@ -236,7 +244,9 @@ public final class LimitedRun {
         if looksAtFamily { for member in family().members { Glibc.kill(member.pid, SIGKILL) } }
     }
 
-    private func family() -> ProcessFamily { ProcessFamily.look(but: lifeGuard.map { [$0.pid] } ?? []) }
+    private func family() -> ProcessFamily {
+        ProcessFamily.look(but: [lifeGuard?.pid, network?.helper].compactMap(\.self))
+    }
 
     /// Looks at memory and number of all processes, as often as takes two percent of a processor at most.
     private func sampleFamily() {
@@ -294,6 +304,8 @@ public final class LimitedRun {
         }
         process.pidfd.closeQuietly()
         self.process = nil
+        refusedPackets = try network?.refused()
+        network?.end()
         if !config.lingers {
             try cgroup?.kill()
             if looksAtFamily { notes.orphans.add(try ProcessFamily.kill(but: [])) }
@@ -343,6 +355,7 @@ public final class LimitedRun {
     ) -> UsageReport {
         var report = notes.makeReport(config.command, version: reports.version)
         report.fill(usage: usage, notes, of: cgroup)
+        report.network.refusedConnections = refusedPackets
         verdict.fill(&report.outcome)
         report.limits = ReportedLimits(config: config, records: limits, held: held, verdict: verdict, report: report)
             .all()
@@ -386,6 +399,7 @@ public final class LimitedRun {
         // The first error is the one to report.
         _ = try? process?.send(SIGKILL)  // `try?`: as just said, and so below
         _ = try? process?.reap()  // `try?`: as above
+        network?.end()
         try? lifeGuard?.dismiss()  // `try?`: as above
         try? cgroup?.kill()  // `try?`: as above
         try? cgroup?.remove()  // `try?`: as above

@@ -10,14 +10,15 @@ extension ContainerStore {
     /// - Throws: When it is in that network, or has no network namespace of its own.
     public func connect(_ container: Container, to attachment: NetworkAttachment) throws {
         let network = try networks.find(attachment.network)
-        try changeNetworks(container, "network connect") { config, state, namespace in
+        try changeNetworks(container, "network connect") { config, state, place in
             var attachments = try Self.attachments(of: config, state, "network connect")
             guard try !attachments.contains(where: { try networks.find($0.network).id == network.id }) else {
                 throw Failure("network connect", state.name, "is in network '\(network.name)' already")
             }
             attachments.append(attachment)
             config.network = .networks(attachments)
-            guard let namespace else { return }
+            guard let place else { return }
+            try checkReach(place, state, network)
             var record = state.network ?? NetworkState(mode: network.name)
             let taken = Set(record.members.map(\.interface))
             let index = (0..<36).first { !taken.contains("eth\($0)") } ?? 36
@@ -27,7 +28,7 @@ extension ContainerStore {
                 describe: { $0.describe(container.id, name, attachment.aliases, index: index) },
                 onNote: { Report.line($0) })
             do {
-                try networks.connect(member, of: network, namespace: namespace, isFirst: record.members.isEmpty)
+                try networks.connect(member, of: network, namespace: place.network, isFirst: record.members.isEmpty)
                 try networks.announce(network)
             } catch {
                 try? networks.disconnect(member)  // `try?`: the first error is the one to report, and so below
@@ -45,23 +46,50 @@ extension ContainerStore {
     /// - Throws: When it is not in it.
     public func disconnect(_ container: Container, from reference: String) throws {
         let network = try networks.find(reference)
-        try changeNetworks(container, "network disconnect") { config, state, namespace in
+        try changeNetworks(container, "network disconnect") { config, state, place in
             let attachments = try Self.attachments(of: config, state, "network disconnect")
             let left = try attachments.filter { try networks.find($0.network).id != network.id }
             guard left.count < attachments.count else {
                 throw Failure("network disconnect", state.name, "is not in network '\(network.name)'")
             }
             config.network = left.isEmpty ? .none : .networks(left)
-            guard let namespace, let member = state.network?.members.first(where: { $0.networkID == network.id }) else {
+            guard let place, let member = state.network?.members.first(where: { $0.networkID == network.id }) else {
                 return
             }
             try networks.disconnect(member)
             try networks.leave(network, container: container.id)
             state.network?.members.removeAll { $0 == member }
             state.network?.ports.removeAll { member.ports.contains($0) }
-            guard let next = state.network?.members.first else { return }
+            let members = state.network?.members ?? []
+            let hadWayOut = geteuid() != 0 && !network.isInternal
+            if hadWayOut, try !leadOut(members) {
+                try networks.closeWayOut(in: place)
+                state.network?.ports = []
+            }
+            guard let next = members.first else { return }
             state.network?.mode = next.network
-            try networks.route(next, namespace: namespace)
+            try networks.route(next, namespace: place.network)
+        }
+    }
+
+    /// Whether one of the networks is no internal one.
+    private func leadOut(_ members: [NetworkMember]) throws(Failure) -> Bool {
+        for member in members {
+            if try !networks.find(member.networkID).isInternal { return true }
+        }
+        return false
+    }
+
+    /// - Throws: For a container of an ordinary user's that cannot be in that network before it is started anew.
+    private func checkReach(_ place: NetworkPlace, _ state: ContainerState, _ network: Network) throws(Failure) {
+        if geteuid() == 0 { return }
+        let remedy = "stop it first, and start it afterwards"
+        guard try networks.sharesUsers(place) else {
+            throw Failure("network connect", state.name, "was started without a network of its user's", remedy: remedy)
+        }
+        if network.isInternal { return }
+        if try !leadOut(state.network?.members ?? []) {
+            throw Failure("network connect", state.name, "was started without a way out", remedy: remedy)
         }
     }
 
@@ -84,27 +112,23 @@ extension ContainerStore {
 
     /// Changes the records of a container while nobody else does.
     ///
-    /// - Parameter change: Gets the network namespace of a running one.
+    /// - Parameter change: Gets where a running one is.
     private func changeNetworks(
         _ container: Container, _ verb: String,
-        _ change: (inout ContainerConfig, inout ContainerState, FileDescriptor?) throws -> Void
+        _ change: (inout ContainerConfig, inout ContainerState, NetworkPlace?) throws -> Void
     ) throws {
         let lock = try container.lockRecords()
         defer { lock.closeQuietly() }
         var config = try container.loadConfig()
         var state = try container.loadState()
-        var namespace: FileDescriptor?
-        defer { namespace?.closeQuietly() }
+        var place: NetworkPlace?
+        defer { place?.close() }
         if case .running = state.status {
             let process = try container.runningProcess(state, to: verb)
             process.pidfd.closeQuietly()
-            do throws(SystemCallError) {
-                namespace = try FileDescriptor.workingDirectory.open("/proc/\(process.pid)/ns/net")
-            } catch {
-                throw Failure(verb, state.name, error)
-            }
+            place = try NetworkPlace(of: process.pid)
         }
-        try change(&config, &state, namespace)
+        try change(&config, &state, place)
         try container.save(config)
         try container.save(state)
     }

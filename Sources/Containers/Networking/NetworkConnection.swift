@@ -29,30 +29,37 @@ final class NetworkConnection: @unchecked Sendable {  // its process has one thr
     private let store: NetworkStore
     /// With the container's place in each; the first has its default route.
     private var places: [(network: Network, member: NetworkMember)] = []
-    private let usesPasta: Bool
+    /// Whether pasta is its way out.
+    let usesPasta: Bool
+    /// Where its user's networks are, if it is in some and that is not root.
+    private var shared: NetworkPlace?
     private let reservation: PortReservation?
     private var pasta: Pasta?
     private let egress: Egress?
     private let rate: NetworkRate?
     /// Where the allow-list is, so that it can still be asked when the container has ended.
-    private var enforced: Egress.Place?
+    private var enforced: NetworkPlace?
 
     /// How it is connected, for its record.
     var state: NetworkState {
         NetworkState(
-            mode: usesPasta ? "pasta" : places.first?.network.name ?? "none", members: places.map(\.member),
+            mode: places.first?.network.name ?? (usesPasta ? "pasta" : "none"), members: places.map(\.member),
             ports: reservation?.ports ?? [])
     }
 
     /// The machine's address as the container sees it.
-    var gateway: IPAddress? { places.first { !$0.network.isInternal }?.network.ipv4.gateway }
+    var gateway: IPAddress? {
+        if usesPasta || shared != nil { return nil }
+        return places.first { !$0.network.isInternal }?.network.ipv4.gateway
+    }
 
     /// Its own addresses, as far as they are known before it starts.
     var addresses: [IPAddress] { places.first?.member.addresses ?? [] }
 
     /// For the start: without rights, all may ping and listen on any port of a network that is the container's own, as
     /// Docker has it; and an address that pasta sets counts at once, rather than after the kernel has asked for others with it.
-    func prepare(_ spec: inout Spec) {
+    func prepare(_ spec: inout Spec) throws(Failure) {
+        try shareUsers(&spec)
         let lastGroup = spec.linux?.gidMappings?.map { UInt64($0.containerID) + UInt64($0.size) - 1 }.max()
         var defaults = [
             "net.ipv4.ip_unprivileged_port_start": "0",
@@ -63,6 +70,35 @@ final class NetworkConnection: @unchecked Sendable {  // its process has one thr
         }
         let asked = spec.linux?.sysctl ?? [:]
         spec.linux?.sysctl = defaults.merging(asked) { $1 }
+    }
+
+    /// Puts the container into the user namespace that owns its networks.
+    private func shareUsers(_ spec: inout Spec) throws(Failure) {
+        guard let user = shared?.user else { return }
+        let path = "/proc/self/fd/\(user.rawValue)"
+        let here = FileDescriptor.workingDirectory
+        for index in (spec.linux?.namespaces ?? []).indices where spec.linux?.namespaces?[index].type == .user {
+            if let joined = spec.linux?.namespaces?[index].path,
+                here.linkTarget(of: joined) != here.linkTarget(of: path)
+            {
+                throw Failure(
+                    "--network", "'\(places.first?.network.name ?? "")'",
+                    "the container whose namespaces are to be joined has users of its own",
+                    remedy: "start that one in a network too, or use --network container:ID")
+            }
+            spec.linux?.namespaces?[index].path = path
+        }
+    }
+
+    /// What is recorded of a Spec: the way to its users is this process' own.
+    func recorded(_ spec: Spec) -> Spec {
+        var spec = spec
+        guard let user = shared?.user else { return spec }
+        for index in (spec.linux?.namespaces ?? []).indices
+        where spec.linux?.namespaces?[index].path == "/proc/self/fd/\(user.rawValue)" {
+            spec.linux?.namespaces?[index].path = nil
+        }
+        return spec
     }
 
     /// Takes what the container needs before it is made: addresses and ports.
@@ -78,24 +114,23 @@ final class NetworkConnection: @unchecked Sendable {  // its process has one thr
                 throw Failure("--network", "'pasta'", "is for ordinary users", remedy: "as root use --network bridge")
             }
             if let obstacle = Pasta.obstacle() { throw obstacle }
-            let ports = config.allPorts
-            let reservation =
-                ports.isEmpty
-                ? nil : try PortReservation(ports, withIPv6: false) { container.store.publisher(of: $0) }
-            // From here on they are pasta's to bind: init would hold these until it executes the command.
-            reservation?.close()
-            if config.networkRate != nil {
-                throw Failure("--network-rate", "pasta", "cannot be limited", remedy: "as root use --network bridge")
-            }
-            return NetworkConnection(container, config, reservation, try config.resolvedEgress(), usesPasta: true)
+            return NetworkConnection(
+                container, config, try reserve(container, config), try config.resolvedEgress(), usesPasta: true)
         case .networks(let attachments):
-            if geteuid() != 0 {
-                throw Failure(
-                    "--network", "'\(attachments[0].network)'", "is for root",
-                    remedy: "as an ordinary user use --network pasta")
-            }
             return try join(attachments, container, config)
         }
+    }
+
+    /// - Returns: The ports that pasta is to have, with their numbers.
+    private static func reserve(
+        _ container: Container, _ config: ContainerConfig
+    ) throws(Failure) -> PortReservation? {
+        let ports = config.allPorts
+        if ports.isEmpty { return nil }
+        let reservation = try PortReservation(ports, withIPv6: false) { container.store.publisher(of: $0) }
+        // From here on they are pasta's to bind: init would hold these until it executes the command.
+        reservation.close()
+        return reservation
     }
 
     private static func join(
@@ -115,16 +150,28 @@ final class NetworkConnection: @unchecked Sendable {  // its process has one thr
                 "--publish", "network '\(networks[0].name)'", "is internal: nothing from outside reaches it",
                 remedy: "use a network made without --internal")
         }
-        let reservation =
-            ports.isEmpty
-            ? nil
-            : try PortReservation(ports, withIPv6: networks[publisher ?? 0].ipv6 != nil) { store.holder(of: $0) }
+        let isRoot = geteuid() == 0
+        if !isRoot { try container.store.checkSharing(config, networks[0], leadsOut: publisher != nil) }
+        let reservation: PortReservation?
+        if !isRoot {
+            reservation = try reserve(container, config)
+        } else if ports.isEmpty {
+            reservation = nil
+        } else {
+            let withIPv6 = networks[publisher ?? 0].ipv6 != nil
+            reservation = try PortReservation(ports, withIPv6: withIPv6) { store.holder(of: $0) }
+        }
         let connection = NetworkConnection(
-            container, config, reservation, try config.resolvedEgress(), usesPasta: false)
+            container, config, reservation, try config.resolvedEgress(), usesPasta: !isRoot && publisher != nil)
         do throws(Failure) {
+            if !isRoot {
+                connection.shared = try store.holdShared { () throws(Failure) in
+                    try container.store.makeSharedNamespace()
+                }
+            }
             for (index, attachment) in attachments.enumerated() {
                 let member = try store.join(
-                    networks[index], attachment, ports: index == publisher ? reservation?.ports ?? [] : [],
+                    networks[index], attachment, ports: isRoot && index == publisher ? reservation?.ports ?? [] : [],
                     describe: { $0.describe(container.id, config.name, attachment.aliases, index: index) },
                     onNote: { Report.line($0) })
                 connection.places.append((networks[index], member))
@@ -164,22 +211,17 @@ final class NetworkConnection: @unchecked Sendable {  // its process has one thr
     /// Connects a network namespace of this process' own user namespace, as it is not yet anybody's.
     func connectPrepared(_ namespace: FileDescriptor) throws(Failure) {
         try connect(namespace)
-        try enforceEgress(network: "/proc/self/fd/\(namespace.rawValue)", user: nil)
+        guard egress != nil else { return }
+        try enforceEgress(in: try NetworkPlace(network: namespace))
     }
 
     /// The names that an allow-list has, and what they stand for.
     var pinnedNames: [(name: String, address: IPAddress)] { egress?.names ?? [] }
 
-    private func enforceEgress(network: String, user: String?) throws(Failure) {
-        guard let egress else { return }
-        do throws(SystemCallError) {
-            let here = FileDescriptor.workingDirectory
-            let outer = try user.map { path throws(SystemCallError) in try here.open(path) }
-            enforced = Egress.Place(user: outer, network: try here.open(network))
-        } catch {
-            throw Failure("--egress", network, error)
-        }
-        if let enforced { try egress.enforce(in: enforced) }
+    /// - Parameter place: Kept, so that it can still be asked when the container has ended.
+    private func enforceEgress(in place: NetworkPlace) throws(Failure) {
+        enforced = place
+        try egress?.enforce(in: place)
     }
 
     /// How many packets the container was refused so far; `nil` without an allow-list.
@@ -189,26 +231,20 @@ final class NetworkConnection: @unchecked Sendable {  // its process has one thr
 
     /// Connects the network namespace of the container's init.
     func connect(_ pid: pid_t) throws(Failure) {
-        if usesPasta {
-            pasta = try Pasta.start(for: pid, ports: reservation?.ports ?? [])
-            return try enforceEgress(of: pid)
-        }
-        let path = "/proc/\(pid)/ns/net"
-        let namespace: FileDescriptor
-        do throws(SystemCallError) {
-            namespace = try FileDescriptor.workingDirectory.open(path)
+        let place = try NetworkPlace(of: pid)
+        do throws(Failure) {
+            try connect(place.network)
+            if usesPasta {
+                pasta = try Pasta.start(
+                    for: pid, ports: reservation?.ports ?? [],
+                    device: places.isEmpty && rate == nil ? nil : Pasta.device)
+                if let rate { try NetworkStore.limitPasta(in: place, to: rate) }
+            }
         } catch {
-            throw Failure("open", path, error)
+            place.close()
+            throw error
         }
-        defer { namespace.closeQuietly() }
-        try connect(namespace)
-        try enforceEgress(of: pid)
-    }
-
-    private func enforceEgress(of pid: pid_t) throws(Failure) {
-        let here = FileDescriptor.workingDirectory
-        let isOwn = here.linkTarget(of: "/proc/\(pid)/ns/user") == here.linkTarget(of: "/proc/self/ns/user")
-        try enforceEgress(network: "/proc/\(pid)/ns/net", user: isOwn ? nil : "/proc/\(pid)/ns/user")
+        if egress == nil { place.close() } else { try enforceEgress(in: place) }
     }
 
     /// Gives everything back. Devices go with the container's network namespace.
@@ -220,10 +256,12 @@ final class NetworkConnection: @unchecked Sendable {  // its process has one thr
         do throws(Failure) {
             for (network, _) in places { try store.leave(network, container: id) }
             try store.leaveAll(container: id, besides: places.map(\.network.name))
+            if let shared { try store.releaseShared(shared) }
         } catch {
             Report.line("warning: \(error)")
         }
         places = []
+        shared = nil
         reservation?.close()
     }
 }

@@ -161,6 +161,28 @@ public enum ModeSyntax {
         return address
     }
 
+    /// Reads one that means something on its own link alone.
+    ///
+    /// - Note: RFC 3927; RFC 4291, 2.5.6.
+    public static func linkLocalAddress(_ text: String) throws(Failure) -> IPAddress {
+        let ranges = ["169.254.0.0/16", "fe80::/10"]
+        guard let address = IPAddress(text), ranges.contains(where: { Subnet($0)?.contains(address) ?? false }) else {
+            throw Values.failure(
+                text, "not a link-local address", remedy: "give one of \(ranges.joined(separator: " or "))")
+        }
+        return address
+    }
+
+    /// Reads one destination of an allow-list more, or `none`.
+    public static func egress(_ text: String, after rules: [EgressRule]?) throws(Failure) -> [EgressRule] {
+        let rules = rules ?? []
+        if text == "none" { return rules }
+        guard let rule = EgressRule(rawValue: text) else {
+            throw Values.failure(text, "no destination", remedy: "give none, HOST[:PORT] or SUBNET[:PORT]")
+        }
+        return rules + [rule]
+    }
+
     /// Reads the address of a network card.
     public static func hardwareAddress(_ text: String) throws(Failure) -> HardwareAddress {
         guard let address = HardwareAddress(rawValue: text) else {

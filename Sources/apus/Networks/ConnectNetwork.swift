@@ -16,7 +16,6 @@ struct ConnectNetwork: ParsableCommand {
 
     func run() throws {
         try reportingFailure {
-            try NetworkCommand.requireRoot("network connect")
             var attachment = NetworkAttachment(network: network)
             attachment.ipv4 = try ip.map { text throws(Failure) in try ModeSyntax.address(text, isIPv6: false) }
             attachment.ipv6 = try ip6.map { text throws(Failure) in try ModeSyntax.address(text, isIPv6: true) }
@@ -39,7 +38,6 @@ struct DisconnectNetwork: ParsableCommand {
 
     func run() throws {
         try reportingFailure {
-            try NetworkCommand.requireRoot("network disconnect")
             let store = try openStore()
             try store.disconnect(try store.find(container), from: network)
         }

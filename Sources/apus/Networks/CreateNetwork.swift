@@ -25,7 +25,6 @@ struct CreateNetwork: ParsableCommand {
 
     func run() throws {
         try reportingFailure {
-            try NetworkCommand.requireRoot("network create")
             guard driver == "bridge" else {
                 throw Failure("network create", "--driver '\(driver)'", "only bridge can be had")
             }
@@ -78,6 +77,11 @@ struct CreateNetwork: ParsableCommand {
             }
             ranges.append(Network.Range(subnet: subnet, gateway: subnet.address.advanced(by: 1)))
         }
+        if geteuid() != 0, let text = gateway.first {
+            throw Failure(
+                "--gateway", "'\(text)'", "an ordinary user's networks have none: the way out is pasta",
+                remedy: "leave it out")
+        }
         for text in gateway {
             let address = IPAddress(text)
             guard let address, let index = ranges.firstIndex(where: { $0.subnet.contains(address) }) else {
@@ -95,15 +99,5 @@ struct CreateNetwork: ParsableCommand {
             ranges[index].leased = part
         }
         return ranges
-    }
-}
-
-/// What commands on networks have in common.
-enum NetworkCommand {
-    /// - Throws: For ordinary users, who may not make bridges.
-    static func requireRoot(_ step: String) throws(Failure) {
-        if geteuid() == 0 { return }
-        throw Failure(
-            step, "", "networks with a bridge are root's", remedy: "an ordinary user's containers have --network pasta")
     }
 }

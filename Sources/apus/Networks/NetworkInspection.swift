@@ -36,13 +36,15 @@ struct NetworkInspection {
             // `try?`: one that is gone has no gateway any more
             let network = try? store.find(member.networkID)
             return [
-                "IPAMConfig": nil, "Links": nil, "Aliases": .strings(member.names),
+                "IPAMConfig": member.linkLocal.isEmpty
+                    ? nil : ["LinkLocalIPs": .strings(member.linkLocal.map(\.text))],
+                "Links": nil, "DriverOpts": nil, "Aliases": .strings(member.names),
                 "DNSNames": .strings(member.names), "MacAddress": .string(member.hardwareAddress.rawValue),
                 "NetworkID": .string(member.networkID), "EndpointID": "",
-                "Gateway": .string(network.map { $0.isInternal ? "" : $0.ipv4.gateway.text } ?? ""),
+                "Gateway": .string(NetworkRow.gateway(network, network?.ipv4)),
                 "IPAddress": .string(member.ipv4.text),
                 "IPPrefixLen": .integer(of: network?.ipv4.subnet.prefix ?? 0),
-                "IPv6Gateway": .string(member.ipv6 == nil ? "" : network?.ipv6?.gateway.text ?? ""),
+                "IPv6Gateway": .string(member.ipv6 == nil ? "" : NetworkRow.gateway(network, network?.ipv6)),
                 "GlobalIPv6Address": .string(member.ipv6?.text ?? ""),
                 "GlobalIPv6PrefixLen": .integer(of: member.ipv6 == nil ? 0 : network?.ipv6?.subnet.prefix ?? 0),
             ]

@@ -1,5 +1,6 @@
 import Containers
 import Formats
+import Glibc
 import Networks
 
 /// A network as `network ls` and `network inspect` show it.
@@ -25,12 +26,18 @@ struct NetworkRow {
         ]
     }
 
+    /// Who leads out of a network; an ordinary user's have nobody, as each container has pasta for that.
+    static func gateway(_ network: Network?, _ range: Network.Range?) -> String {
+        guard let network, let range, !network.isInternal, geteuid() == 0 else { return "" }
+        return range.gateway.text
+    }
+
     /// All of it.
     func inspection(_ members: [NetworkMember]) -> Value {
         let ranges = network.ranges.map { range -> Value in
             [
                 "Subnet": .string(range.subnet.text), "IPRange": .string(range.leased?.text ?? ""),
-                "Gateway": .string(range.gateway.text),
+                "Gateway": .string(Self.gateway(network, range)),
             ]
         }
         let containers = members.map { member -> (String, Value) in

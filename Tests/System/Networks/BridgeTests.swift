@@ -34,6 +34,20 @@ import Testing
         }
     }
 
+    @Test func `a container reaches its own published port by an address of the machine`() throws {
+        try withNetworks { apus, _ in
+            try apus.succeed("network", "create", "--ipv6", "web")
+            try apus.serveAddresses("plain", ["-p", "8080:80", "-p", "8080:80/udp"])
+            try apus.serveAddresses("six", ["--network", "web", "-p", "8081:80"])
+            for kind in ["tcp", "udp"] {
+                let asked = NetworkLab.ask(NetworkLab.machineAddress, 8080, kind)
+                expectOutput(try apus("exec", "plain", "sh", "-c", asked), "from 10.213.0.1")
+            }
+            let outcome = try apus("exec", "six", "sh", "-c", NetworkLab.ask("[fd33::1]", 8081))
+            #expect(outcome.status == 0 && outcome.text.hasPrefix("from ["), "\(outcome)")
+        }
+    }
+
     @Test func `a port published at one address is at no other`() throws {
         try withNetworks { apus, lab in
             try apus.serveAddresses("web", ["-p", "127.0.0.1:8080:80", "-p", "\(NetworkLab.machineAddress):8081:80"])
@@ -139,6 +153,40 @@ import Testing
             let outcome = try apus.startShell(script).wait()
             let addresses = outcome.lines.compactMap { $0.split(separator: " ").first { $0.hasSuffix("/16") } }
             #expect(outcome.status == 0 && addresses.count == 20 && Set(addresses).count == 20, "\(outcome)")
+        }
+    }
+
+    @Test func `where packets are not forwarded and may not be, one line says what to do, and nothing is left`() throws
+    {
+        try withNetworks { apus, lab in
+            let changed = try lab.onMachine(
+                "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && cat /proc/sys/net/ipv4/ip_forward"
+            )
+            expectOutput(changed, "0")
+            expectRefusal(
+                try apus.run(["--network", "bridge"], "true"), naming: "net.ipv4.ip_forward",
+                "sysctl -w net.ipv4.ip_forward=1")
+            let left = try lab.onMachine("ip -o link; nft list tables")
+            #expect(!left.output.contains("ap-") && !left.output.contains("av"), "\(left)")
+        }
+    }
+
+    @Test func `without IPv6 a network that wants it is refused, and nothing is left`() throws {
+        try withNetworks { apus, lab in
+            let hidden = try lab.onMachine(
+                """
+                set -e; mkdir -p \(apus.directory)/net/ipv4
+                mount --bind /proc/sys/net/ipv4 \(apus.directory)/net/ipv4
+                mount --rbind \(apus.directory)/net /proc/sys/net
+                """)
+            #expect(hidden.status == 0, "\(hidden)")
+            try apus.succeed("network", "create", "--ipv6", "six")
+            expectRefusal(try apus.run(["--network", "six"], "true"), naming: "'six'", "no IPv6", "--ipv6")
+            let left = try lab.onMachine("ip -o link; nft list tables")
+            #expect(!left.output.contains("ap-") && !left.output.contains("av"), "\(left)")
+            #expect(try apus.succeed("network", "inspect", "--format", "{{len .Containers}}", "six") == "0")
+            let shown = try lab.onMachine("umount -R /proc/sys/net")
+            #expect(shown.status == 0, "\(shown)")
         }
     }
 

@@ -36,6 +36,36 @@ import Testing
         }
     }
 
+    @Test(arguments: [Caller.root, .ordinary])
+    func `a link-local address, no search domain, and the machine's address are had where they can be`(
+        caller: Caller
+    ) throws {
+        try withNetworks(caller) { apus, lab in
+            let changed = try lab.onMachine(
+                "printf 'nameserver 192.0.2.53\\nsearch lan\\n' >\(apus.directory)/resolv; mount --bind \(apus.directory)/resolv /etc/resolv.conf"
+            )
+            #expect(changed.status == 0, "\(changed)")
+            try apus.succeed("network", "create", "web")
+            try apus.detached("one", ["--network", "web", "--link-local-ip", "169.254.7.7", "--dns-search", "."])
+            let addresses = try apus.succeed("exec", "one", "ip", "address")
+            #expect(addresses.contains("inet 169.254.7.7/16"), "\(addresses)")
+            expectOutput(try apus("exec", "one", "cat", "/etc/resolv.conf"), "nameserver 192.0.2.53")
+            let shown = try apus.inspect("one", "{{index .NetworkSettings.Networks.web.IPAMConfig.LinkLocalIPs 0}}")
+            #expect(shown == "169.254.7.7")
+            for network in ["web", "host"] + (caller == .root ? ["bridge"] : ["pasta"]) {
+                let outcome = try apus.shell(
+                    onHostWith: ["--network", network, "--add-host", "machine:host-gateway"], "grep machine /etc/hosts")
+                if network == "host" {
+                    expectOutput(outcome, "127.0.0.1\tmachine")
+                } else if caller == .root {
+                    #expect(outcome.output.hasPrefix("10.21"), "\(outcome)")
+                } else {
+                    expectRefusal(outcome, naming: "--add-host", "machine:host-gateway", "--network host")
+                }
+            }
+        }
+    }
+
     @Test func `an internal network leads nowhere else`() throws {
         try withNetworks { apus, lab in
             try apus.succeed("network", "create", "--internal", "back")
@@ -124,6 +154,9 @@ import Testing
             }
             for number in 0..<5 { try apus.detached("box\(number)", ["--network", "web"]) }
             expectRefusal(try apus.run(["--network", "web"], "true"), naming: "'web'", "10.99.0.0/29")
+            expectRefusal(
+                try apus.run(["--network", "web", "--network", "web"], "true"), naming: "'web'", "given twice")
+            expectRefusal(try apus.run(["--link-local-ip", "10.0.0.1"], "true"), naming: "--link-local-ip", "10.0.0.1")
             expectRefusal(
                 try apus.run(["--network", "no-such-network"], "true"), naming: "no-such-network", "network ls")
         }

@@ -33,6 +33,7 @@ final class NetworkLab {
             mount --make-rprivate /
             mknod "$0/tun" c 10 200 && chmod 666 "$0/tun" && mount --bind "$0/tun" /dev/net/tun
             ip link set lo up
+            echo 0 >/proc/sys/net/ipv4/ip_forward
             setpriv --pdeathsig KILL unshare --net sleep 100000 >/dev/null &
             while [ "$(readlink /proc/$!/ns/net)" = "$(readlink /proc/$$/ns/net)" ]; do :; done
             ip link add out type veth peer name eth0 netns $!
@@ -75,6 +76,18 @@ final class NetworkLab {
         let waited = try onClient("until \(listening.joined(separator: " && ")); do :; done")
         try #require(waited.status == 0, "\(waited)")
         return running
+    }
+
+    /// Starts a program as root of the machine, which ends with the test.
+    func startOnMachine(_ words: [String]) throws -> RunningProcess {
+        try RunningProcess(apus.place + words, environment: Self.environment, directory: apus.directory)
+    }
+
+    /// Starts a program as root of the client, which ends with the test.
+    func startOnClient(_ words: [String]) throws -> RunningProcess {
+        try RunningProcess(
+            ["/usr/bin/nsenter", "--net=/proc/\(client)/ns/net", "--"] + words, environment: Self.environment,
+            directory: "/")
     }
 
     /// Runs a script as root of the client.
@@ -138,6 +151,11 @@ extension Apus {
         let waited = try self("exec", name, "sh", "-c", listens)
         try #require(waited.status == 0, "\(waited)")
         return id
+    }
+
+    /// Runs a script in a container whose root is the machine's: others need not have the files that are mounted.
+    func shell(onHostWith flags: [String], _ script: String) throws -> Outcome {
+        try self(["run", "--rm"] + flags + ["@host", "sh", "-c", script])
     }
 
     func address(of container: String) throws -> String { try inspect(container, "{{.NetworkSettings.IPAddress}}") }
