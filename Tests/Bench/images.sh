@@ -4,14 +4,20 @@
 # An image of about 600 MB in 4 layers with 20,000 files, in a registry on loopback. Medians of rounds that take turns.
 #
 #   ROUNDS   how many rounds (5)
+#   PARTS    what is measured: `pull push runs`, or some of them
 #   APUS     the executable (.build/release/apus)
 set -euo pipefail
 
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 rounds=${ROUNDS:-5}
+parts=${PARTS:-pull push runs}
 apus=$(readlink -f -- "${APUS:-$here/../../.build/release/apus}")
 [[ -x $apus ]] || { echo "bench: no executable '$apus'; run make build" >&2; exit 1; }
-((EUID == 0)) || exec sudo --preserve-env=ROUNDS,APUS -- "$0"
+((EUID == 0)) || exec sudo --preserve-env=ROUNDS,PARTS,APUS -- "$0"
+for part in $parts; do
+    [[ $part =~ ^(pull|push|runs)$ ]] || { echo "bench: PARTS: '$part' is none of pull, push and runs" >&2; exit 1; }
+done
+wants() { [[ " $parts " == *" $1 "* ]]; }
 
 # All engines run in namespaces of their own, which end with the bench.
 if [[ ! ${BENCH_WORK:-} ]]; then
@@ -116,6 +122,7 @@ begin_round() {
     mount --bind "$data/apus" /var/lib/apus
     podman=(podman --root "$data/podman" --runroot /run/podman --storage-driver overlay)
     pipe=$data/pipe
+    wants pull || wants runs || return 0
     # The usual limit on open files is higher than root here may set.
     prlimit --nofile=1048576:1048576 true 2>/dev/null || options+=(--default-ulimit nofile=1024:1024)
     dockerd --host "$DOCKER_HOST" --data-root "$data/docker" --exec-root /run/docker --pidfile /run/docker.pid \
@@ -124,7 +131,7 @@ begin_round() {
     until_ready docker info
 }
 end_round() {
-    kill "$dockerd" && wait "$dockerd" || true
+    [[ ! ${dockerd:-} ]] || { kill "$dockerd" && wait "$dockerd" || true; }
     umount /var/lib/apus
 }
 for ((round = 1; round <= rounds; round++)); do
@@ -132,9 +139,12 @@ for ((round = 1; round <= rounds; round++)); do
     begin_round "$round"
     measured pull "$apus" pull -q "$image"
     timed 'second pull' "$apus" pull -q "$image"
-    timed pipeline in_parallel unpack
-    timed 'podman pull' "${podman[@]}" pull -q --tls-verify=false "$image"
-    timed 'docker pull' docker pull -q "$image"
+    if wants pull; then
+        timed pipeline in_parallel unpack
+        timed 'podman pull' "${podman[@]}" pull -q --tls-verify=false "$image"
+        timed 'docker pull' docker pull -q "$image"
+    fi
+    wants push || continue
     # A registry by another name: none of its repositories has a blob that could be mounted.
     "$apus" tag "$image" "localhost:5000/pushed$round"
     measured push "$apus" push -q "localhost:5000/pushed$round"
@@ -144,28 +154,38 @@ for ((round = 1; round <= rounds; round++)); do
 done
 
 # --- runs -----------------------------------------------------------------------
-tar -C "$work/root" -c . | "$apus" import - small >/dev/null
-runs() {
-    hyperfine -N --style none --warmup 5 --runs 200 --export-json "$work/run.json" "$@" >/dev/null 2>&1
-    jq -r '.results[].median * 1000' "$work/run.json"
+# compare RUNS NAME COMMAND...: medians of commands, each behind its name, which take turns by the command.
+compare() {
+    local runs=$1 names=() commands=() medians name
+    shift
+    while (($#)); do names+=("$1") commands+=("$2"); shift 2; done
+    hyperfine -N --style none --warmup 5 --runs "$runs" --export-json "$work/run.json" "${commands[@]}" \
+        >"$work/out" 2>&1 || { echo "bench: ${names[*]}: $(tail -n 1 "$work/out")" >&2; exit 1; }
+    mapfile -t medians < <(jq -r '.results[].median * 1000' "$work/run.json")
+    for name in "${!names[@]}"; do times[${names[name]}]=$(printf ' %.2f' "${medians[name]}"); done
 }
-mapfile -t before < <(runs "$apus run --rm --rootfs $work/root true" "$apus run --rm small true" "$apus run --rm $image true")
-mkdir "$work/tiny"
-for ((n = 0; n < 500; n++)); do
-    echo "$n" >"$work/tiny/n"
-    tar -C "$work/tiny" -c . | "$apus" import - "many:$n" >/dev/null
-done
-mapfile -t after < <(runs "$apus run --rm --rootfs $work/root true" "$apus run --rm small true")
-mapfile -t others < <(
-    hyperfine -N --style none --warmup 2 --runs 20 --export-json "$work/run.json" \
-        "${podman[*]} run --rm --network none $image true" "docker run --rm --network none $image true" >/dev/null 2>&1
-    jq -r '.results[].median * 1000' "$work/run.json"
-)
+if wants runs; then
+    # With the files that are mounted upon in any container, as images have them.
+    touch "$work/root/etc"/{hosts,hostname,resolv.conf}
+    tar -C "$work/root" -c . | "$apus" import - small >/dev/null
+    compare 200 rootfs "$apus run --rm --rootfs $work/root true" small "$apus run --rm small true" \
+        layers "$apus run --rm $image true"
+    mkdir "$work/tiny"
+    for ((n = 0; n < 500; n++)); do
+        echo "$n" >"$work/tiny/n"
+        tar -C "$work/tiny" -c . | "$apus" import - "many:$n" >/dev/null
+    done
+    compare 200 'rootfs of 500' "$apus run --rm --rootfs $work/root true" 'small of 500' "$apus run --rm small true"
+    wants pull || { "${podman[@]}" pull -q --tls-verify=false "$image"; docker pull -q "$image"; } >/dev/null
+    compare 20 'podman run' "${podman[*]} run --rm --network none $image true" \
+        'docker run' "docker run --rm --network none $image true"
+fi
 end_round
-kill "$registry" || true
+kill "$registry" 2>/dev/null || true
 
 version() { dpkg-query --show --showformat '${Package} ${Version}' "$1"; }
 ratio() { awk -v a="$(median "$1")" -v b="$(median "$2")" 'BEGIN { printf "%.2f", a / b }'; }
+more() { awk -v a="$(median "$1")" -v b="$(median "$2")" 'BEGIN { printf "%.2f", a - b }'; }
 row() { printf '%-44s %10s   %s\n' "$@"; }
 cat <<END
 load before: $BENCH_LOAD; $(uname -r), $(nproc) processors
@@ -173,25 +193,30 @@ $(version podman), $(version docker.io), $(version docker-registry), $(version c
 
 $(row "milliseconds, median of $rounds rounds" '' target)
 $(row pull "$(median pull)" "")
-$(row '  of the bare pipeline' "$(ratio pull pipeline)" '≤ 1.3')
+$(row '  peak memory, KiB' "$(median 'pull memory')" '< 65536')
+$(row 'second pull' "$(median 'second pull')" '< 20')
+END
+! wants pull || cat <<END
+$(row 'pull, of the bare pipeline' "$(ratio pull pipeline)" '≤ 1.3')
 $(row '  times as fast as podman' "$(ratio 'podman pull' pull)" '≥ 2')
 $(row '  times as fast as docker' "$(ratio 'docker pull' pull)" '≥ 2')
-$(row '  peak memory, KiB' "$(median 'pull memory')" '< 65536')
 $(row 'pipeline: curl | zcat | tar -x' "$(median pipeline)" '')
 $(row 'podman pull' "$(median 'podman pull')" '')
 $(row 'docker pull' "$(median 'docker pull')" '')
-$(row 'second pull' "$(median 'second pull')" '< 20')
+END
+! wants push || cat <<END
 $(row push "$(median push)" '')
 $(row '  of bare uploads' "$(ratio push uploads)" '≤ 1.5')
 $(row '  peak memory, KiB' "$(median 'push memory')" '< 65536')
 $(row 'bare uploads: curl -T' "$(median uploads)" '')
 $(row save "$(median save)" '')
 $(row '  of tar -c' "$(ratio save tar)" '≤ 1.5')
-$(row 'run --rm --rootfs true' "$(printf %.2f "${before[0]}")" '')
-$(row 'run --rm IMAGE true, 1 layer' "$(printf %.2f "${before[1]}")" '≤ 1.5 more')
-$(row 'run --rm IMAGE true, 4 layers' "$(printf %.2f "${before[2]}")" '≤ 1.5 more')
-$(row 'run --rm --rootfs true, beside 500 images' "$(printf %.2f "${after[0]}")" '')
-$(row 'run --rm IMAGE true, beside 500 images' "$(printf %.2f "${after[1]}")" '≤ 1.5 more')
-$(row 'podman run --rm' "$(printf %.2f "${others[0]}")" '')
-$(row 'docker run --rm' "$(printf %.2f "${others[1]}")" '')
+END
+! wants runs || cat <<END
+$(row 'run --rm --rootfs true' "$(median rootfs)" '')
+$(row 'run --rm IMAGE true, 1 layer: more' "$(more small rootfs)" '≤ 1.5')
+$(row 'run --rm IMAGE true, 4 layers: more' "$(more layers rootfs)" '≤ 1.5')
+$(row 'run --rm IMAGE true, beside 500 images: more' "$(more 'small of 500' 'rootfs of 500')" '≤ 1.5')
+$(row 'podman run --rm' "$(median 'podman run')" '')
+$(row 'docker run --rm' "$(median 'docker run')" '')
 END

@@ -29,6 +29,15 @@ enum ImageCommand {
         }
     }
 
+    /// As `find(_:in:)`, of an image that must be for `platform` if that is given: each name has one here.
+    static func find(_ name: String, for platform: String?, in store: ImageStore) throws(Failure) -> ImageRecord {
+        let record = try find(name, in: store)
+        guard let platform, record.platform.distance(from: try Platform(platform)) == nil else { return record }
+        throw Failure(
+            "find image", name, "what is here is for \(record.platform), not for \(platform)",
+            remedy: "pull it with --platform \(platform)")
+    }
+
     /// The layers that containers are made of.
     static func layersInUse(_ containers: ContainerStore) throws(Failure) -> Set<Digest> {
         var layers: Set<Digest> = []

@@ -9,12 +9,13 @@ struct InspectImages: ParsableCommand {
         commandName: "image inspect", abstract: "Show everything about images, as JSON or as a template says")
 
     @Option(name: .shortAndLong, help: "json, or a Go template such as '{{.Config.Cmd}}'") var format: String?
+    @Option(help: "Take it only if it is for this platform, such as linux/arm64") var platform: String?
     @Argument(help: .image, completion: .images) var images: [String]
 
     func run() throws {
         let store = try ImageCommand.openStore()
         try Inspect.show(images, format: format) { name in
-            try ImageInspection(ImageCommand.find(name, in: store), in: store).value
+            try ImageInspection(ImageCommand.find(name, for: platform, in: store), in: store).value
         }
     }
 }

@@ -13,6 +13,8 @@ struct PullImage: ParsableCommand {
 
     @Flag(name: .shortAndLong, help: "Get all tags of the repository") var allTags = false
     @Option(help: "Take credentials from this file") var authfile: String?
+    @Flag(help: "Accepted as in Docker: there is no other trust than in registries and digests")
+    var disableContentTrust = false
     @Option(help: "Get the image for this platform, such as linux/arm64") var platform: String?
     @Flag(name: .shortAndLong, help: "Print nothing but the image's name") var quiet = false
     @Argument(help: ArgumentHelp("Its name", valueName: "name[:tag|@digest]")) var name: String

@@ -10,6 +10,9 @@ struct PushImage: ParsableCommand {
 
     @Flag(name: .shortAndLong, help: "Push all tags of the repository that are here") var allTags = false
     @Option(help: "Take credentials from this file") var authfile: String?
+    @Flag(help: "Accepted as in Docker: there is no other trust than in registries and digests")
+    var disableContentTrust = false
+    @Option(help: "Take it only if it is for this platform, such as linux/arm64") var platform: String?
     @Flag(name: .shortAndLong, help: "Print nothing but the image's name") var quiet = false
     @Argument(help: .image, completion: .images) var name: String
     @Argument(help: ArgumentHelp("Where to, if not where its name says", valueName: "destination"))
@@ -19,7 +22,7 @@ struct PushImage: ParsableCommand {
         let store = try ImageCommand.openStore()
         try Output.finish()
         if allTags { return try pushAll(store) }
-        let record = try ImageCommand.find(name, in: store)
+        let record = try ImageCommand.find(name, for: platform, in: store)
         if let destination, let transport = Transport(destination) {
             try ImageCommand.pack([record], in: store)
             return try store.save([SavedImage(record, as: [record.reference].compactMap { $0 })], to: transport)

@@ -11,6 +11,9 @@ struct RemoveImages: ParsableCommand {
         name: .shortAndLong,
         help: "Remove also what containers that do not run are made of, and all names that an ID has")
     var force = false
+    @Flag(name: .customLong("no-prune"), help: "Accepted as in Docker: images here have no parents without a name")
+    var noPrune = false
+    @Option(help: "Take it only if it is for this platform, such as linux/arm64") var platform: String?
     @Argument(help: .image, completion: .images) var images: [String]
 
     func run() throws {
@@ -28,7 +31,7 @@ struct RemoveImages: ParsableCommand {
 
     /// A container needs its image as long as that has a name; its layers stay as long as the container does.
     private func checkUse(of name: String, _ store: ImageStore, _ containers: ContainerStore) throws {
-        let record = try ImageCommand.find(name, in: store)
+        let record = try ImageCommand.find(name, for: platform, in: store)
         let names = try store.records(of: record.id)
         // One name of several goes, and the image stays.
         if names.count > 1, !record.id.hex.hasPrefix(name), !name.hasPrefix("sha256:") { return }

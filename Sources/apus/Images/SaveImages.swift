@@ -13,11 +13,12 @@ struct SaveImages: ParsableCommand {
     @Option(name: .shortAndLong, help: "Write to this file") var output: String?
     @Option(help: "docker-archive (default, which is an OCI layout too), oci-archive, oci-dir or docker-dir")
     var format = "docker-archive"
+    @Option(help: "Take it only if it is for this platform, such as linux/arm64") var platform: String?
     @Argument(help: .image, completion: .images) var images: [String]
 
     func run() throws {
         let store = try ImageCommand.openStore()
-        let saved = try Self.collect(images, in: store)
+        let saved = try Self.collect(images, for: platform, in: store)
         try ImageCommand.pack(saved.map(\.record), in: store)
         switch format {
         case "docker-archive", "oci-archive":
@@ -35,10 +36,12 @@ struct SaveImages: ParsableCommand {
     }
 
     /// Each image once, with all the names that were given for it.
-    private static func collect(_ texts: [String], in store: ImageStore) throws -> [SavedImage] {
+    private static func collect(
+        _ texts: [String], for platform: String?, in store: ImageStore
+    ) throws -> [SavedImage] {
         var images: [SavedImage] = []
         for text in texts {
-            let record = try ImageCommand.find(text, in: store)
+            let record = try ImageCommand.find(text, for: platform, in: store)
             let isID = record.id.hex.hasPrefix(text) || text.hasPrefix("sha256:")
             let names = isID ? [] : [record.reference].compactMap { $0 }
             if let index = images.firstIndex(where: { $0.record.id == record.id }) {

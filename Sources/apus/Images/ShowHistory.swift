@@ -13,6 +13,7 @@ struct ShowHistory: ParsableCommand {
     @Flag(name: [.customShort("H"), .long], inversion: .prefixedNo, help: "Show times and sizes as people read them")
     var human = true
     @Option(help: "table, json, or a Go template such as '{{.CreatedBy}}'") var format: String?
+    @Option(help: "Take it only if it is for this platform, such as linux/arm64") var platform: String?
     @Argument(help: .image, completion: .images) var image: String
 
     private static let listing = Listing(
@@ -24,7 +25,7 @@ struct ShowHistory: ParsableCommand {
 
     func run() throws {
         let store = try ImageCommand.openStore()
-        let steps = try store.history(of: ImageCommand.find(image, in: store))
+        let steps = try store.history(of: ImageCommand.find(image, for: platform, in: store))
         if quiet, format == nil {
             for step in steps { Output.line(id(step)) }
             return

@@ -185,6 +185,23 @@ import Testing
         }
     }
 
+    @Test func `an image for another platform than is asked for is refused`() throws {
+        try withApus(.own) { apus in
+            try apus.importImage("app", flags: ["--platform", "linux/s390x"])
+            let commands = [
+                ["history"], ["image", "inspect"], ["save", "-o", "\(apus.directory)/a"], ["push"],
+                ["rmi", "--no-prune"],
+            ]
+            for words in commands {
+                let refused = try apus(words + ["--platform", "linux/arm64", "app"])
+                #expect(
+                    refused.status != 0 && refused.isOneLineNaming("linux/s390x, not for linux/arm64"), "\(refused)")
+            }
+            try apus.succeed("save", "--platform", "linux/s390x", "-o", "\(apus.directory)/a", "app")
+            try apus.succeed("rmi", "--platform", "linux/s390x", "app")
+        }
+    }
+
     @Test(arguments: Caller.available)
     func `a prune of images heeds labels and whether they have names`(caller: Caller) throws {
         try withApus(caller) { apus in
