@@ -94,7 +94,7 @@ private struct InstructionExpander {
 
     private mutating func note(_ result: Expansion.Result) -> Expansion.Result {
         used.formUnion(result.used)
-        undefined.formUnion(result.undefined.subtracting(variables.declared))
+        undefined.formUnion(result.undefined.filter { !variables.isDeclared($0) })
         return result
     }
 
