@@ -141,6 +141,8 @@ if Context.environment["APUS_FUZZ"] != nil {
         .executableTarget(
             name: "FuzzConfig", dependencies: ["OCI"], path: "Tests/Fuzz/Config", swiftSettings: strict),
         .executableTarget(
+            name: "FuzzDockerfile", dependencies: ["Dockerfiles"], path: "Tests/Fuzz/Dockerfile", swiftSettings: strict),
+        .executableTarget(
             name: "FuzzImageText", dependencies: ["Images", "Linux", "OCI"], path: "Tests/Fuzz/ImageText",
             swiftSettings: strict),
         .executableTarget(

@@ -33,11 +33,11 @@ public struct DockerfileError: Error, Sendable, Equatable, CustomStringConvertib
     /// The headline, the line, and below it a `^` at the place.
     public var description: String {
         guard let source else { return headline }
-        let characters = Array(Self.printable(source))
+        let text = Self.printable(source)
         let mark = max(0, (column ?? 1) - 1)
         // Of a long line, what is around the place.
-        let start = characters.count > Self.width && mark > Self.width / 2 ? mark - Self.width / 2 : 0
-        let excerpt = String(characters.dropFirst(start).prefix(Self.width))
+        let start = mark > Self.width / 2 && text.count > Self.width ? mark - Self.width / 2 : 0
+        let excerpt = text.dropFirst(start).prefix(Self.width)
         guard column != nil else { return "\(headline)\n  \(excerpt)" }
         return "\(headline)\n  \(excerpt)\n  " + String(repeating: " ", count: mark - start) + "^"
     }

@@ -86,7 +86,11 @@ import Testing
     }
 
     @Test func `more than 16 MiB are refused`() {
-        #expect(headline(String(repeating: " ", count: 16 << 20 | 1)) == "Dockerfile: more than 16 MiB")
+        #expect {
+            try Dockerfile.parse([UInt8](repeating: 0x20, count: 16 << 20 | 1), name: "D")
+        } throws: {
+            ($0 as? DockerfileError)?.headline == "D: more than 16 MiB"
+        }
     }
 
     @Test func `more than a million lines are refused`() {

@@ -217,6 +217,15 @@ import Testing
         }
     }
 
+    @Test func `that cannot be expanded in long lines are refused in bounded time`() {
+        let (line, word) = (String(repeating: "a", count: 900_000), String(repeating: "a", count: 4000))
+        #expect {
+            try run("FROM a\nENV c=\(line) b=\(word)\\\nb${x:?}")
+        } throws: {
+            ($0 as? DockerfileError)?.headline == "Dockerfile:2: the variable 'x' is not set"
+        }
+    }
+
     @Test func `for proxies need no ARG`() throws {
         let scope = try parse("FROM a").globalScope(given: ["HTTP_PROXY": "x", "no_proxy": "y", "z": "1"])
         #expect(

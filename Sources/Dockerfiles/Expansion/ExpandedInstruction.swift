@@ -49,7 +49,8 @@ extension Dockerfile {
         guard lines.indices.contains(line - 1), !word.isEmpty else { return nil }
         let bytes = Array(lines[line - 1].utf8)
         let wanted = Array(word.utf8)
-        guard bytes.count >= wanted.count, wanted.count <= 4096,
+        // In a long line, a long word is not looked for: it would take longer than it helps.
+        guard bytes.count >= wanted.count, bytes.count * wanted.count <= 1 << 24,
             let start = (0...(bytes.count - wanted.count)).first(where: { bytes[$0...].starts(with: wanted) })
         else { return nil }
         return (line, bytes[..<start].text.count + 1)
@@ -94,7 +95,7 @@ private struct InstructionExpander {
 
     private mutating func note(_ result: Expansion.Result) -> Expansion.Result {
         used.formUnion(result.used)
-        undefined.formUnion(result.undefined.subtracting(variables.declared))
+        undefined.formUnion(result.undefined.filter { !variables.isDeclared($0) })
         return result
     }
 

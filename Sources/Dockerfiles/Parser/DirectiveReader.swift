@@ -96,6 +96,11 @@ extension String {
 
 /// `did you mean 'x'?` for what is near `word`, if there is something.
 func didYouMean(_ word: String, among candidates: [String], quotedWith prefix: String = "") -> String? {
+    nearest(to: word, among: candidates).map { "did you mean '\(prefix)\($0)'?" }
+}
+
+/// What is near `word`, if there is something.
+func nearest(to word: String, among candidates: [String]) -> String? {
     guard word.utf8.count <= 64 else { return nil }  // nobody mistypes that much, and it would take long
-    return Spelling.nearest(to: word, among: candidates).map { "did you mean '\(prefix)\($0)'?" }
+    return Spelling.nearest(to: word, among: candidates.filter { $0.utf8.count <= 96 })
 }

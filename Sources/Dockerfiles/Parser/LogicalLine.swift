@@ -68,7 +68,7 @@ struct LineReader {
             } else if indented.first == UInt8(ascii: "#") {
                 if try readDirective(indented) { continue }
                 let comment = indented.dropFirst().trimmed.text
-                comments = comment.isEmpty ? [] : comments + [comment]
+                if comment.isEmpty { comments = [] } else { comments.append(comment) }
             } else {
                 directiveReader.isDone = true
                 let instruction = readInstruction(beginningWith: indented, in: line, comments: comments)

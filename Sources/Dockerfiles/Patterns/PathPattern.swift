@@ -74,6 +74,8 @@ public struct PathPattern: Sendable, Equatable {
 
     /// The characters of a path; bytes that are no UTF-8 are characters of their own.
     static func characters(_ path: some Sequence<UInt8>) -> [UInt32] {
+        let path = Array(path)
+        if path.allSatisfy({ $0 < 0x80 }) { return path.map(UInt32.init) }
         var characters: [UInt32] = []
         var parser = Unicode.UTF8.ForwardParser()
         var bytes = path.makeIterator()
@@ -116,7 +118,10 @@ public struct PathPattern: Sendable, Equatable {
     /// Goes on to the states after `character`.
     private func step(_ states: inout PatternStates, _ character: UInt32) {
         let isSlash = character == Self.slash
-        for state in states.takeAll() where state < tokens.count {
+        var current = states
+        states.removeAll()
+        while let state = current.popFirst() {
+            guard state < tokens.count else { continue }
             switch tokens[state] {
             case .literal(let literal): if literal == character { add(state + 1, to: &states) }
             case .any: if !isSlash { add(state + 1, to: &states) }
@@ -149,31 +154,46 @@ public struct PathPattern: Sendable, Equatable {
     }
 }
 
-/// The places in a pattern at which a match can be.
+/// The places in a pattern at which a match can be: bits, as most patterns have few places, or a list.
 private struct PatternStates {
-    private var isIn: [Bool]
+    private var bits: UInt64 = 0
+    private var isIn: [Bool] = []
     private var list: [Int] = []
 
     init(count: Int) {
-        isIn = [Bool](repeating: false, count: count + 1)
+        if count >= UInt64.bitWidth { isIn = [Bool](repeating: false, count: count + 1) }
     }
 
-    var isEmpty: Bool { list.isEmpty }
+    var isEmpty: Bool { bits == 0 && list.isEmpty }
 
-    func contains(_ state: Int) -> Bool { isIn[state] }
+    func contains(_ state: Int) -> Bool { isIn.isEmpty ? bits & (1 << UInt64(state)) != 0 : isIn[state] }
 
     /// - Returns: Whether it was not in.
     @discardableResult mutating func insert(_ state: Int) -> Bool {
-        guard !isIn[state] else { return false }
-        isIn[state] = true
-        list.append(state)
+        guard !contains(state) else { return false }
+        if isIn.isEmpty {
+            bits |= 1 << UInt64(state)
+        } else {
+            isIn[state] = true
+            list.append(state)
+        }
         return true
     }
 
-    /// Empties it.
-    mutating func takeAll() -> [Int] {
+    mutating func popFirst() -> Int? {
+        if isIn.isEmpty {
+            guard bits != 0 else { return nil }
+            defer { bits &= bits - 1 }
+            return bits.trailingZeroBitCount
+        }
+        guard let state = list.popLast() else { return nil }
+        isIn[state] = false
+        return state
+    }
+
+    mutating func removeAll() {
+        bits = 0
         for state in list { isIn[state] = false }
-        defer { list = [] }
-        return list
+        list = []
     }
 }

@@ -6,12 +6,14 @@ public struct GlobalScope: Sendable, Equatable {
     public private(set) var values: [String: String]
     /// Those that are known at all.
     private(set) var declared: Set<String>
+    let predefined: [String: String]
 
     /// - Parameters:
     ///   - given: `--build-arg`, which also replaces what is predefined.
     ///   - predefined: What is there without `ARG`; see `predefined(build:target:stage:)`.
     public init(given: [String: String] = [:], predefined: [String: String] = [:]) {
         self.given = given
+        self.predefined = predefined
         values = predefined
         for name in predefined.keys {
             if let value = given[name] { values[name] = value }

@@ -9,8 +9,11 @@ public struct Variables: Sendable, Equatable {
     private var order: [String] = []
     /// What the image's config gets: the base's environment and `ENV`, without arguments.
     public private(set) var environment: [Assignment] = []
+    /// Where a name is in `environment`.
+    private var environmentIndex: [String: Int] = [:]
     /// The arguments of the stage, and of those that it is based on, in order and each once.
     public private(set) var arguments: [String] = []
+    private var argumentNames: Set<String> = []
 
     /// - Parameters:
     ///   - scope: For `ARG NAME`.
@@ -28,8 +31,8 @@ public struct Variables: Sendable, Equatable {
         order.compactMap { name in values[name].map { Assignment(name: name, value: $0) } }
     }
 
-    /// What has a value, or is an argument without one.
-    var declared: Set<String> { Set(order).union(arguments) }
+    /// Whether it has a value, or is an argument without one.
+    func isDeclared(_ name: String) -> Bool { values[name] != nil || argumentNames.contains(name) }
 
     /// The names that have a value.
     var names: [String] { order }
@@ -45,7 +48,7 @@ public struct Variables: Sendable, Equatable {
         case .env(let assignments): for assignment in assignments { setEnvironment(assignment) }
         case .arg(let arguments):
             for argument in arguments {
-                if !self.arguments.contains(argument.name) { self.arguments.append(argument.name) }
+                if argumentNames.insert(argument.name).inserted { self.arguments.append(argument.name) }
                 if let value = argument.value { set(argument.name, value) }
             }
         default: break
@@ -54,9 +57,10 @@ public struct Variables: Sendable, Equatable {
 
     private mutating func setEnvironment(_ assignment: Assignment) {
         set(assignment.name, assignment.value)
-        if let index = environment.firstIndex(where: { $0.name == assignment.name }) {
+        if let index = environmentIndex[assignment.name] {
             environment[index] = assignment
         } else {
+            environmentIndex[assignment.name] = environment.count
             environment.append(assignment)
         }
     }
