@@ -274,6 +274,7 @@ public struct ContainerStore: Sendable {
     ///
     /// - Returns: The locked file, or `nil` if another process has it and `wait` is false.
     func lockAlive(_ id: String, wait: Bool) throws(SystemCallError) -> FileDescriptor? {
+        if !wait, let file = try makeLockedAlive(id) { return file }
         while true {
             let file = try live.open("alive/\(id)", O_RDWR | O_CREAT | O_NOFOLLOW)
             guard try file.lock(wait: wait) else {
@@ -284,6 +285,25 @@ public struct ContainerStore: Sendable {
             if try file.status().st_nlink > 0 { return file }
             file.closeQuietly()
         }
+    }
+
+    /// Makes the file with the lock on it: another command's sweep, or its look at the container, that found it before it
+    /// is locked would pass for whoever has the container already.
+    ///
+    /// - Returns: `nil` if it is there, or if the file system cannot do it (O_TMPFILE of open(2)).
+    private func makeLockedAlive(_ id: String) throws(SystemCallError) -> FileDescriptor? {
+        let file: FileDescriptor
+        do {
+            file = try live.open("alive", O_RDWR | O_TMPFILE)
+        } catch  where error.errno == .notSupported {
+            return nil
+        }
+        guard try file.lock(wait: false) else { return nil }
+        let linked = linkat(
+            AT_FDCWD, "/proc/self/fd/\(file.rawValue)", live.rawValue, "alive/\(id)", AT_SYMLINK_FOLLOW)
+        if linked == 0 { return file }
+        file.closeQuietly()
+        return nil
     }
 
     /// Removes the mark of `lockAlive` and lets go of its lock.

@@ -73,6 +73,37 @@ import Testing
         }
     }
 
+    // Whoever finds the file without a lock clears up after its holder, and a start that comes to it then is refused.
+    @Test(arguments: Caller.available)
+    func `the file that says that a container is started is locked as soon as it is there`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            let id = try apus.create("started", command: ["sleep", "1000"])
+            for round in 1...20 {
+                let start = try apus.begin("start", "started")
+                #expect(Self.firstSeen("\(apus.data)/alive/\(id)") == .locked, "round \(round)")
+                #expect(try start.wait() == .printed("started\n"))
+                try apus.succeed("kill", "started")
+            }
+        }
+    }
+
+    private enum Sight { case locked, unlocked, nothing }
+
+    /// What a file is when it first appears; `nothing` after a minute.
+    private static func firstSeen(_ path: String) -> Sight {
+        let end = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < end {
+            let file = open(path, O_RDONLY | O_CLOEXEC)
+            guard file >= 0 else { continue }
+            defer { close(file) }
+            guard flock(file, LOCK_SH | LOCK_NB) == 0 else { return .locked }
+            var status = stat()
+            // Not if it has just been removed: then it is of the life before.
+            if fstat(file, &status) == 0, status.st_nlink > 0 { return .unlocked }
+        }
+        return .nothing
+    }
+
     @Test(arguments: Caller.available)
     func `twenty who remove the same container all find it gone`(caller: Caller) throws {
         try withApus(caller) { apus in

@@ -6,7 +6,7 @@ import Testing
     @Test(Requirement.ordinaryCaller, arguments: Caller.unprivileged)
     func `a run needs nothing of the environment`(caller: Caller) throws {
         try withApus(caller) { apus in
-            let words = ["run", "--rm", "--rootfs", Machine.busybox, "echo", "hello"]
+            let words = ["run", "--rm", "--network", "none", "--rootfs", Machine.busybox, "echo", "hello"]
             let data = "APUS_ROOT=\(apus.data)"
             expectOutput(try apus.startProgram(["/usr/bin/env", "-i", data, Machine.apus] + words).wait(), "hello")
         }
@@ -26,7 +26,8 @@ import Testing
     @Test(Requirement.root, arguments: [Caller.ordinary, .withoutIDs])
     func `a run works from su`(caller: Caller) throws {
         try withApus(caller) { apus in
-            let run = "APUS_ROOT=\(apus.data) \(Machine.apus) run --rm --rootfs \(Machine.busybox) echo hello"
+            let command = "run --rm --network none --rootfs \(Machine.busybox) echo hello"
+            let run = "APUS_ROOT=\(apus.data) \(Machine.apus) \(command)"
             let words = ["/bin/su", "-", caller.account.name, "-c", run]
             let outcome = try RunningProcess(words, environment: apus.environment, directory: "/").wait()
             expectOutput(outcome, "hello")

@@ -50,13 +50,19 @@ final class NetworkConnection: @unchecked Sendable {  // its process has one thr
     /// Its own addresses, as far as they are known before it starts.
     var addresses: [IPAddress] { places.first?.member.addresses ?? [] }
 
-    /// For the start: an address that pasta sets counts at once, rather than after the kernel has asked for others with it.
+    /// For the start: without rights, all may ping and listen on any port of a network that is the container's own, as
+    /// Docker has it; and an address that pasta sets counts at once, rather than after the kernel has asked for others with it.
     func prepare(_ spec: inout Spec) {
-        guard usesPasta, access("/proc/sys/net/ipv6", F_OK) == 0 else { return }
-        var parameters = spec.linux?.sysctl ?? [:]
-        let name = "net.ipv6.conf.default.accept_dad"
-        parameters[name] = parameters[name] ?? "0"
-        spec.linux?.sysctl = parameters
+        let lastGroup = spec.linux?.gidMappings?.map { UInt64($0.containerID) + UInt64($0.size) - 1 }.max()
+        var defaults = [
+            "net.ipv4.ip_unprivileged_port_start": "0",
+            "net.ipv4.ping_group_range": "0 \(min(lastGroup ?? 2_147_483_647, 2_147_483_647))",
+        ]
+        if usesPasta, access("/proc/sys/net/ipv6", F_OK) == 0 {
+            defaults["net.ipv6.conf.default.accept_dad"] = "0"
+        }
+        let asked = spec.linux?.sysctl ?? [:]
+        spec.linux?.sysctl = defaults.merging(asked) { $1 }
     }
 
     /// Takes what the container needs before it is made: addresses and ports.

@@ -141,18 +141,19 @@ import Testing
             let source = caller == .withoutIDs ? try apus.makeRoot("own") : apus.root
             // As `docker save` wrote it once: each layer a file, the later ones over the earlier.
             let script = """
-                set -e; mkdir archive t; cd archive; layers=; ids=
+                set -e; mkdir -p archive t/layers; cd archive; layers=; ids=
                 for i in $(seq 0 129); do
-                    rm -rf ../t; mkdir -p ../t/layers; echo $i >../t/layers/$i; echo $i >../t/top
-                    tree=../t; [ $i -gt 0 ] || tree='\(source)'
-                    tar -cf $i.tar --numeric-owner --owner 0 --group 0 -C "$tree" .
-                    layers="$layers,\\"$i.tar\\""; ids="$ids,\\"sha256:$(sha256sum <$i.tar | cut -c1-64)\\""
+                    echo $i >../t/layers/$i; echo $i >../t/top; tree=../t; files="layers/$i top"
+                    [ $i -gt 0 ] || { tree='\(source)'; files=.; }
+                    tar -cf $i.tar --numeric-owner --owner 0 --group 0 -C "$tree" $files
+                    layers="$layers,\\"$i.tar\\""
                 done
+                for sum in $(sha256sum $(seq -f %g.tar 0 129) | cut -c1-64); do ids="$ids,\\"sha256:$sum\\""; done
                 echo '{"architecture":"'$(dpkg --print-architecture)'","os":"linux","rootfs":{"type":"layers","diff_ids":['${ids#,}']}}' >config.json
                 echo '[{"Config":"config.json","RepoTags":["many:1"],"Layers":['${layers#,}']}]' >manifest.json
                 tar -cf ../many.tar *.json *.tar
                 """
-            let packed = try apus.startShell(script).wait()
+            let packed = try apus.startShell(script).wait(seconds: 300)
             try #require(packed.status == 0, "\(packed)")
             #expect(try apus.succeed("load", "-i", "\(apus.directory)/many.tar").contains("Loaded image: many:1"))
             for storage in ["overlay", "copy"] {
