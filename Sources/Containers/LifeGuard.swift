@@ -46,10 +46,28 @@ struct LifeGuard {
     ///   - estate: What ends and goes with the supervisor, too; `nil` where init takes all along.
     init(over initProcess: ProcessHandle?, estate: Estate? = nil) throws(SystemCallError) {
         let (read, write) = try FileDescriptor.makePipe()
-        guard let process = try Clone.clone() else { Self.watch(initProcess, estate, supervisor: read) }
+        do throws(SystemCallError) {
+            guard let process = try Clone.clone() else { Self.watch(initProcess, estate, supervisor: read) }
+            self.process = process
+        } catch {
+            for end in [read, write] { end.closeQuietly() }
+            throw error
+        }
         read.closeQuietly()
-        self.process = process
         life = write
+    }
+
+    /// - Returns: `nil` where a limit of processes, of a cgroup above or a user, leaves no room for one: what is to be
+    ///   watched over runs, and need not end for that.
+    static func ifThereIsRoom(
+        over initProcess: ProcessHandle, estate: Estate? = nil
+    ) throws(SystemCallError) -> LifeGuard? {
+        do throws(SystemCallError) {
+            return try LifeGuard(over: initProcess, estate: estate)
+        } catch {
+            guard error.errno == .resourceTemporarilyUnavailable else { throw error }
+            return nil
+        }
     }
 
     /// Ends it, after the container has ended.

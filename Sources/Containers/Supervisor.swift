@@ -190,7 +190,8 @@ public final class Supervisor {
     private func guardForeground(_ process: ProcessHandle) {
         guard attachment.isForeground, !config.initProcess else { return }
         guardTimer = loop.after(nanoseconds: LifeGuard.delay) { [unowned self] in
-            lifeGuard = try LifeGuard(over: process)
+            lifeGuard = try LifeGuard.ifThereIsRoom(over: process)
+            if lifeGuard == nil { guardForeground(process) }
         }
     }
 

@@ -128,7 +128,9 @@ public enum LimitCommandLine {
             "General",
             [
                 .toggle("help", nil, "Show this help") { $0.help = $1 },
-                .value("limits", nil, "MODE", "strict (default): refuse limits that cannot be enforced; best-effort") {
+                .value(
+                    "limits", nil, "MODE", "strict (default) refuses what cannot be held; best-effort holds what it can"
+                ) {
                     request, text throws(Failure) in
                     guard let mode = LimitsPolicy(rawValue: text) else {
                         throw Values.failure(text, "unknown mode", remedy: "give strict or best-effort")

@@ -53,3 +53,31 @@ extension UsageReport {
         }
     }
 }
+
+extension UsageReport.Samples {
+    /// The fastest that a counter grew: by how much of its unit in each nanosecond.
+    ///
+    /// - Parameter span: What it is the average of at least, in nanoseconds: the period of CPU limits, unless the caller says
+    ///   otherwise.
+    /// - Returns: `nil` where that is longer than what was seen.
+    public func highestRate(over span: UInt64 = 100_000_000, of field: (UsageReport.Sample) -> UInt64?) -> Double? {
+        var highest: Double?
+        func look(_ first: Int, _ last: Int) {
+            let time = points[last].time - points[first].time
+            guard time > 0, time >= span, let before = field(points[first]), let after = field(points[last]),
+                after >= before
+            else { return }
+            highest = max(highest ?? 0, Double(after - before) / Double(time))
+        }
+        // The shortest spans that begin with each sample, and those that end with each.
+        var first = 0
+        for last in points.indices {
+            while first < last, points[last].time - points[first].time >= span {
+                look(first, last)
+                first += 1
+            }
+            if first > 0 { look(first - 1, last) }
+        }
+        return highest
+    }
+}

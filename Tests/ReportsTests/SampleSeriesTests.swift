@@ -34,6 +34,23 @@ struct SampleSeriesTests {
         #expect(zip(points, points.dropFirst()).allSatisfy { $0.time < $1.time })
     }
 
+    @Test func `the highest rate is that of the busiest span`() {
+        func rate(_ points: [(UInt64, UInt64?)], over span: UInt64) -> Double? {
+            let samples = points.map { time, cpu in
+                var sample = UsageReport.Sample(time: time)
+                sample.cpu = cpu
+                return sample
+            }
+            return UsageReport.Samples(interval: 1, points: samples).highestRate(over: span) { $0.cpu }
+        }
+        #expect(rate([(0, 0), (10, 5), (20, 25), (30, 25), (40, 26)], over: 10) == 2)
+        // A burst that is shorter counts as part of a whole span.
+        #expect(rate([(0, 0), (10, 5), (20, 25), (30, 25), (40, 26)], over: 20) == 1.25)
+        #expect(rate([(0, 0), (1, 9), (100, 10)], over: 50) == 0.1)
+        #expect(rate([(0, 0), (5, 5)], over: 10) == nil && rate([], over: 10) == nil && rate([(0, 1)], over: 0) == nil)
+        #expect(rate([(0, nil), (10, 5), (20, 10)], over: 10) == 0.5)
+    }
+
     private func series(_ count: UInt64) -> SampleSeries {
         var series = SampleSeries()
         for index in 0..<count { series.add(UsageReport.Sample(time: index * 20_000_000)) }

@@ -19,6 +19,15 @@ start_dockerd runc
 in=(docker run --rm busybox)
 check 'docker: doctor names what to do' 'seccomp=unconfined' "${in[@]}" apus doctor
 check 'docker: a run is refused with the remedy' "'apus doctor' says" "${in[@]}" apus run --rm --rootfs /rootfs true
+# What 'apus limit' is to hold without a cgroup that may be written to.
+limits() {
+    check_status "$1: limit, timeout" 124 "${in[@]}" apus limit --timeout 300ms -- sleep 1000
+    check "$1: a limit that needs a cgroup is refused" '--limits best-effort' "${in[@]}" apus limit --memory 64m -- true
+    check_status "$1: a limit held by looking" 137 "${in[@]}" apus limit --limits best-effort --pids 5 -- \
+        sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; wait'
+    check_status "$1: CPU time" 152 "${in[@]}" apus limit --cpu-time 300ms -- sh -c 'while :; do :; done'
+}
+limits docker
 open=(docker run --rm --security-opt seccomp=unconfined busybox)
 check 'docker: without its filter' 'inside' "${open[@]}" apus run --rm --rootfs /rootfs echo inside
 check_status 'docker: exit status' 7 "${open[@]}" apus run --rm --rootfs /rootfs sh -c 'exit 7'
@@ -46,5 +55,6 @@ check 'podman: in the background' 'inside' "${in[@]}" sh -c \
     'apus run -d --name job --rootfs /rootfs sleep 1000 && apus exec job echo inside && apus stop job && apus rm job'
 check 'podman: a secret and an artifact' 'secret' "${in[@]}" sh -c \
     'TOKEN=secret apus run --rm --secret id=t,env=TOKEN --artifact /out:/a --rootfs /rootfs cp /run/secrets/t /out; cat /a/out'
+limits podman
 check 'podman: doctor says what a run can do' 'ok  user namespaces' "${in[@]}" apus doctor
 echo 'nested: all of it works'

@@ -66,6 +66,8 @@ struct LimitNotes {
     let started = Timestamp.now
     let begin = Clock.monotonic()
     var sampler: UsageSampler?
+    /// What looks at each process have seen, where no cgroup tells of all together.
+    var familySeries: SampleSeries?
     /// What those have used that were reaped besides the command.
     var orphans = ResourceUsage()
     /// The most resident memory that a look has seen, in bytes, where no cgroup counts it.
@@ -76,6 +78,18 @@ struct LimitNotes {
     var atEnd: ContainerStatistics?
     /// The counters when everything had.
     var total: ContainerStatistics?
+
+    /// Takes over a look at each process.
+    mutating func note(_ family: ProcessFamily) {
+        familyMemory = max(familyMemory, family.memory)
+        familyThreads = max(familyThreads, family.threads)
+        guard familySeries != nil else { return }
+        var sample = UsageReport.Sample(time: Clock.monotonic() - begin)
+        sample.memory = family.memory
+        sample.cpu = family.cpuTime + orphans.userTime + orphans.systemTime
+        sample.processes = family.threads
+        familySeries?.add(sample)
+    }
 
     /// A report with everything that does not depend on how the command went.
     func makeReport(_ command: [String], version: String) -> UsageReport {
@@ -101,7 +115,10 @@ extension UsageReport {
         fill(usage)
         if notes.familyMemory > 0, memory.total.peak == nil { memory.total.peak = notes.familyMemory }
         if notes.familyThreads > 0, processes.peak == nil { processes.peak = notes.familyThreads }
-        guard let sampler = notes.sampler else { return }
+        guard let sampler = notes.sampler else {
+            samples = notes.familySeries?.samples
+            return
+        }
         samples = sampler.finish()
         fillPeaks(sampler.peaks)
     }

@@ -192,21 +192,28 @@ public final class LimitedRun {
         guard let process, let signals else { return }
         loop.watch(signals.descriptor) { [unowned self] _ in try takeSignals() }
         loop.watch(process.pidfd) { [unowned self] _ in loop.stop() }
-        if lifeGuard == nil {
-            guardTimer = loop.after(nanoseconds: LifeGuard.delay) { [unowned self] in
-                lifeGuard = try LifeGuard(over: process, estate: estate)
-            }
-        }
+        if lifeGuard == nil { makeGuardLater(over: process) }
         if let timeout = config.timeout {
             loop.after(nanoseconds: UInt64(timeout)) { [unowned self] in try end(.timeout, SIGTERM, config.killAfter) }
         }
         if config.cpuTime != nil { sampleCPUTime() }
-        if held.holds("memory") || held.holds("pids") { sampleFamily() }
-        if let reports, reports.wantsSamples, let cgroup {
-            notes.sampler = UsageSampler(cgroup, loop: loop, begin: notes.begin)
+        if let reports, reports.wantsSamples {
+            if let cgroup {
+                notes.sampler = UsageSampler(cgroup, loop: loop, begin: notes.begin)
+            } else {
+                notes.familySeries = SampleSeries()
+            }
         }
+        if holdsByLooking || notes.familySeries != nil { sampleFamily() }
         output?.onLimit = { [unowned self] in try end(.output, SIGKILL, 0) }
         output?.begin()
+    }
+
+    private func makeGuardLater(over process: ProcessHandle) {
+        guardTimer = loop.after(nanoseconds: LifeGuard.delay) { [unowned self] in
+            lifeGuard = try LifeGuard.ifThereIsRoom(over: process, estate: estate)
+            if lifeGuard == nil { makeGuardLater(over: process) }
+        }
     }
 
     private var estate: LifeGuard.Estate? {
@@ -248,12 +255,14 @@ public final class LimitedRun {
         ProcessFamily.look(but: [lifeGuard?.pid, network?.helper].compactMap(\.self))
     }
 
-    /// Looks at memory and number of all processes, as often as takes two percent of a processor at most.
+    private var holdsByLooking: Bool { held.holds("memory") || held.holds("pids") }
+
+    /// Looks at memory and number of all processes, as often as takes two percent of a processor at most, and for charts
+    /// alone a quarter of one percent.
     private func sampleFamily() {
         let begin = Clock.thread()
         let family = family()
-        notes.familyMemory = max(notes.familyMemory, family.memory)
-        notes.familyThreads = max(notes.familyThreads, family.threads)
+        notes.note(family)
         if held.holds("memory"), let limit = config.resources.memory, family.memory > UInt64(limit) {
             sampledVictim = family.largest.map { .init(pid: $0.pid, name: ProcessStatus($0.pid)?.command) }
             try? end(.memory, SIGKILL, 0)  // `try?`: whoever has ended already need not be killed
@@ -261,7 +270,8 @@ public final class LimitedRun {
             try? end(.pids, SIGKILL, 0)  // `try?`: as above
         } else {
             let cost = Clock.thread() - begin
-            loop.after(nanoseconds: max(cost * 50, 20_000_000)) { [unowned self] in sampleFamily() }
+            let pause = max(cost * (holdsByLooking ? 50 : 400), SampleSeries.firstInterval)
+            loop.after(nanoseconds: pause) { [unowned self] in sampleFamily() }
         }
     }
 
@@ -294,6 +304,7 @@ public final class LimitedRun {
         guard let process else { throw Failure("run command", "", "it was never started") }
         try dismissGuard()
         if reports != nil { notes.atEnd = try cgroup?.containerStatistics() }
+        if notes.familySeries != nil { notes.note(family()) }
         let memoryKills = try cgroup?.oomKills() ?? 0
         // Its name is to be had until it is reaped.
         let name = memoryKills > 0 ? ProcessStatus(process.pid)?.command : nil

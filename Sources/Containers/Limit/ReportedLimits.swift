@@ -41,7 +41,10 @@ struct ReportedLimits {
             limits.append(limit)
         }
         if let swap = config.swap {
-            limits.append(held("swap", Wording.size(UInt64(swap)), swap, .bytes))
+            var limit = held("swap", Wording.size(UInt64(swap)), swap, .bytes)
+            limit.peak = report.memory.swap.peak
+            limit.hit = limit.peak.map { $0 > 0 && $0 >= UInt64(swap) }
+            limits.append(limit)
         }
         if let pids = config.resources.pids {
             var limit = held("pids", "\(pids)", pids, .processes)
@@ -58,6 +61,9 @@ struct ReportedLimits {
         if let cpus = config.resources.nanoCPUs {
             let millis = cpus / 1_000_000
             var limit = held("cpus", Wording.thousandths(millis), millis, .millicpus)
+            let highest = report.samples?.highestRate { $0.cpu }.map { UInt64(($0 * 1000).rounded()) }
+            // What is sampled lies across two periods of the limit, each of which may be used up at once.
+            limit.peak = highest.map { limit.enforced ? min($0, UInt64(millis)) : $0 }
             limit.hit = report.cpu.throttledPeriods.map { $0 > 0 }
             limits.append(limit)
         }

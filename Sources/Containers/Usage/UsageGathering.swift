@@ -62,8 +62,10 @@ extension UsageReport {
         cpu.user = usage.usage.user
         cpu.system = usage.usage.kernel
         cpu.periods = usage.throttling.periods
-        cpu.throttledPeriods = usage.throttling.throttledPeriods
-        cpu.throttled = usage.throttling.throttledTime
+        // The statistics leave out what is 0.
+        let isLimited = usage.throttling.periods != nil
+        cpu.throttledPeriods = usage.throttling.throttledPeriods ?? (isLimited ? 0 : nil)
+        cpu.throttled = usage.throttling.throttledTime ?? (isLimited ? 0 : nil)
     }
 
     private mutating func fill(memory used: ContainerStatistics.Memory, atEnd: ContainerStatistics.Memory) {

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Linux
+import Reports
 import Testing
 
 extension LimitSuites {
@@ -65,12 +66,30 @@ extension LimitSuites {
         }
 
         @Test(arguments: Caller.available)
+        func `without cgroups a report has samples, too`(caller: Caller) throws {
+            try withApus(caller) { apus in
+                // The first look is taken at once and the last at the end; others come as a look's own cost allows.
+                let command = [Machine.apus, "limit", "--report", "report.json", "--", "sleep", "0.2"]
+                #expect(try apus.startProgram(withoutCgroups(caller) + command).wait() == .printed(""))
+                let report = try UsageReport.read("\(apus.directory)/report.json")
+                let points = try #require(report.samples).points
+                #expect(points.count >= 2)
+                #expect(points[0].processes == 1 && (points[0].memory ?? 0) > 0)
+                #expect(points.allSatisfy { $0.cpu != nil })
+            }
+        }
+
+        /// What a command is started by, so that it sees no cgroups: an ordinary user needs a user namespace to hide them.
+        private func withoutCgroups(_ caller: Caller) -> [String] {
+            let hide = caller == .root ? "umount -l /sys/fs/cgroup" : "mount -t tmpfs none /sys/fs/cgroup"
+            return ["/usr/bin/unshare", caller == .root ? "-m" : "-Urm", "/bin/sh", "-c", "\(hide); exec \"$@\"", "sh"]
+        }
+
+        @Test(arguments: Caller.available)
         func `without cgroups nothing outlives the command, or an apus that is killed`(caller: Caller) throws {
             try withApus(caller) { apus in
                 let mark = MarkedProcesses.newMark()
-                let hidden =
-                    caller == .root
-                    ? ["/usr/bin/unshare", "-m", "/bin/sh", "-c", "umount -l /sys/fs/cgroup; exec \"$@\"", "sh"] : []
+                let hidden = withoutCgroups(caller)
                 let script = "setsid sleep \(mark) & sleep 0.05"
                 let outcome = try apus.startProgram(hidden + [Machine.apus, "limit", "--", "/bin/sh", "-c", script])
                     .wait()

@@ -17,6 +17,9 @@ extension LimitSuites {
                 let forks = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1000 & done; echo all"
                 let pids = try apus.limitedShell(["--pids", "10"], "\(inner) sh -c '\(forks)'")
                 #expect(pids.status == 2 && pids.output == "", "\(pids)")
+                // There is no room for what watches over the inner one, either, and that goes on without.
+                let full = try apus.limit(["--pids", "2"], [Machine.apus, "limit", "--", "sleep", "0.3"])
+                #expect(full.status == 0, "\(full)")
                 // The inner one's own limits hold as well.
                 let own = try apus.limitedShell(
                     ["--memory", "512m"], "\(Machine.apus) limit --memory 32m --swap 0 -- tail /dev/zero")
@@ -44,7 +47,7 @@ extension LimitSuites {
         func `a container that is started in a limited command is limited by it`(caller: Caller) throws {
             try withApus(caller) { apus in
                 let run = "\(Machine.apus) run --rm --network none --rootfs \(Machine.busybox)"
-                let fill = "head -c 64m /dev/zero | tail -n 1 >/dev/null"
+                let fill = "dd if=/dev/zero of=/dev/null bs=40M count=1 2>/dev/null"
                 let outcome = try apus.limitedShell(
                     ["--memory", "32m", "--swap", "0"], "\(run) sh -c '\(fill)'; echo code=$?")
                 #expect(outcome.output == "code=137\n", "\(outcome)")

@@ -79,6 +79,20 @@ extension LimitSuites {
             }
         }
 
+        @Test(Requirement.limits, arguments: Caller.withLimits)
+        func `a limit of processors tells how many were used, and whether it held any back`(caller: Caller) throws {
+            try withApus(caller) { apus in
+                let (_, busy) = try report(apus, ["--cpus", "0.05", "--timeout", "1s"], Hungry.processor)
+                let limit = try #require(busy.limits.first { $0.name == "cpus" })
+                #expect(limit.enforced && limit.hit == true)
+                #expect(try #require(limit.peak) > 10 && limit.value == 50)
+                let (_, idle) = try report(apus, ["--cpus", "2"], "sleep 0.3")
+                let other = try #require(idle.limits.first { $0.name == "cpus" })
+                #expect(other.hit == false)
+                #expect(try #require(other.peak) < 2000)
+            }
+        }
+
         @Test(Requirement.root)
         func `bytes and operations are those that the disk has seen`() throws {
             try withApus(.root) { apus in
