@@ -41,9 +41,10 @@ public final class BuildSurroundings {
         var tree = SourceTree(root: context, name: "the build context", keepsOwners: false)
         tree.rules = rules
         self.context = tree
-        let folder = try? FileDescriptor.workingDirectory.open("\(images.path)", O_RDONLY | O_DIRECTORY)  // `try?`: then files are read anew
-        if let folder { _ = try? folder.makeDirectory("build", mode: 0o711) }  // `try?`: as above
-        store = try? folder?.open("build", O_RDONLY | O_DIRECTORY)  // `try?`: as above
+        // `try?` here and below: where they cannot be kept, files are read anew
+        let folder = try? FileDescriptor.workingDirectory.open(images.path, O_RDONLY | O_DIRECTORY)
+        if let folder { _ = try? folder.makeDirectory("build", mode: 0o711) }
+        store = try? folder?.open("build", O_RDONLY | O_DIRECTORY)
         digests = FileDigests(in: store, context: contextPath)
     }
 

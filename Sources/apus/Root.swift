@@ -31,8 +31,8 @@ struct Root: ParsableCommand {
             CommandGroup(
                 name: "Images",
                 subcommands: [
-                    BuildImage.self, PruneBuilder.self, PullImage.self, PushImage.self, ListImages.self, RemoveImages.self, TagImage.self, ShowHistory.self,
-                    ShowReferrers.self,
+                    BuildImage.self, PruneBuilder.self, PullImage.self, PushImage.self, ListImages.self,
+                    RemoveImages.self, TagImage.self, ShowHistory.self, ShowReferrers.self,
                     InspectImages.self,
                     PruneImages.self, SaveImages.self, LoadImages.self, ImportImage.self, ExportContainer.self,
                     CommitContainer.self, SearchImages.self, LogIn.self, LogOut.self,

@@ -44,10 +44,14 @@ extension StageBuild {
                 step.abandon()
                 throw error
             }
-            let status = try step.run(mounts: made, environment: try mounts.secretEnvironment()) {
+            let output = try StepOutput(isHidden: build.options.isQuiet)
+            defer { output.close() }
+            let variables = try mounts.secretEnvironment()
+            let status = try step.run(mounts: made, environment: variables, output: output.descriptor) {
                 () throws(Failure) in try recorder.take(step.upperPath, stubs: stubs)
             }
             guard status == 0 else {
+                output.show()
                 throw Failure(
                     "run", statement.text, "ended with status \(status)", exitCode: Int32(truncatingIfNeeded: status))
             }
@@ -127,4 +131,33 @@ extension StageBuild {
         return Spec.Mount(
             destination: scriptPath, type: "bind", source: path, options: ["bind", "rprivate", "ro", "nosuid", "nodev"])
     }
+}
+
+/// Where a command of a step writes to: standard error, or memory that is shown only when it fails.
+private struct StepOutput {
+    let descriptor: FileDescriptor
+    private let isHidden: Bool
+
+    init(isHidden: Bool) throws(Failure) {
+        self.isHidden = isHidden
+        guard isHidden else {
+            descriptor = FileDescriptor(rawValue: STDERR_FILENO)
+            return
+        }
+        do throws(SystemCallError) {
+            descriptor = FileDescriptor(
+                rawValue: try check("memfd_create", "output") { memfd_create("output", UInt32(MFD_CLOEXEC)) })
+        } catch {
+            throw Failure("RUN", "output", error)
+        }
+    }
+
+    func show() {
+        guard isHidden else { return }
+        lseek(descriptor.rawValue, 0, SEEK_SET)
+        let bytes = (try? descriptor.readAll(limit: 1 << 30)) ?? []  // `try?`: the status says that it failed
+        try? FileDescriptor(rawValue: STDERR_FILENO).writeFully(bytes)  // `try?`: as above
+    }
+
+    func close() { if isHidden { descriptor.closeQuietly() } }
 }

@@ -3,7 +3,7 @@ import Glibc
 public import Linux
 public import OCI
 import Sandbox
-import SystemPackage
+public import SystemPackage
 
 /// What a step of a build works in: a container of a moment, whose own layer becomes one of the image.
 ///
@@ -34,11 +34,13 @@ public struct BuildStep {
     /// - Parameters:
     ///   - mounts: Further ones, in the order in which they are made.
     ///   - environment: Variables that no record has.
+    ///   - output: Gets its standard output and error.
     ///   - whenDone: Called when the command has ended with status 0 and before its files go.
     /// - Returns: The exit status.
     /// - Throws: What kept it from running, and what `whenDone` throws; nothing is left of it then.
     public func run(
-        mounts: [Spec.Mount], environment: [String], whenDone: @escaping () throws(Failure) -> Void
+        mounts: [Spec.Mount], environment: [String], output: FileDescriptor,
+        whenDone: @escaping () throws(Failure) -> Void
     ) throws -> Int32 {
         let caches: HeldCaches
         let supervisor: Supervisor
@@ -54,7 +56,37 @@ public struct BuildStep {
         supervisor.stepMounts = mounts
         supervisor.endsOnSignals = true
         supervisor.beforeRemoval = { code in if code == 0 { try whenDone() } }
+        let own = try Self.redirect(to: output)
+        defer { Self.restore(own) }
         return try supervisor.run(removeIfNotStarted: true)
+    }
+
+    /// Makes a descriptor this process' own standard output and error.
+    ///
+    /// - Returns: What they were.
+    private static func redirect(
+        to output: FileDescriptor
+    ) throws(Failure) -> (output: FileDescriptor, error: FileDescriptor) {
+        do throws(SystemCallError) {
+            func copy(_ stream: CInt) throws(SystemCallError) -> FileDescriptor {
+                FileDescriptor(
+                    rawValue: try check("fcntl", "fd \(stream)") { apus_fcntl_int(stream, F_DUPFD_CLOEXEC, 3) })
+            }
+            let own = (try copy(STDOUT_FILENO), try copy(STDERR_FILENO))
+            for stream in [STDOUT_FILENO, STDERR_FILENO] where output.rawValue != stream {
+                try check("dup2", "fd \(stream)") { dup2(output.rawValue, stream) }
+            }
+            return own
+        } catch {
+            throw Failure("redirect", "standard output", error)
+        }
+    }
+
+    private static func restore(_ own: (output: FileDescriptor, error: FileDescriptor)) {
+        dup2(own.output.rawValue, STDOUT_FILENO)
+        dup2(own.error.rawValue, STDERR_FILENO)
+        own.output.closeQuietly()
+        own.error.closeQuietly()
     }
 
     /// The paths in the root that are made to mount upon, if they are not there.

@@ -113,7 +113,8 @@ extension ImageStore {
             else { continue }
             defer { parent.closeQuietly() }
             let name = FileName(bytes: path.last)
-            guard let status = try? parent.status(of: name), try !isBelow(path, upper.parent) else { continue }  // `try?`: not there
+            // `try?`: it is not there
+            guard let status = try? parent.status(of: name), try !isBelow(path, upper.parent) else { continue }
             switch status.st_mode & S_IFMT {
             // One that is not empty stays, as the kernel says.
             case S_IFDIR: _ = EntryPath.withCString(path.last) { unlinkat(parent.rawValue, $0, AT_REMOVEDIR) }
@@ -134,7 +135,8 @@ extension ImageStore {
             defer { root.closeQuietly() }
             if case .success(let folder) = path.parent.open(beneath: root, O_PATH | O_DIRECTORY) {
                 defer { folder.closeQuietly() }
-                if let status = try? folder.status(of: FileName(bytes: path.last)), !status.isWhiteout { return true }  // `try?`: not there
+                // `try?`: it is not there
+                if let status = try? folder.status(of: FileName(bytes: path.last)), !status.isWhiteout { return true }
             }
             next = try record(ofLayer: chain)?.parent
         }
