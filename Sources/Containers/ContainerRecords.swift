@@ -205,21 +205,22 @@ extension ContainerStore {
         let process = path.replacing(bytes: "/ns/user", with: "")
         do throws(SystemCallError) {
             return HostFacts.IDMaps(
-                uids: Self.idMap(try here.contents(of: "\(process)/uid_map", limit: 1 << 16)),
-                gids: Self.idMap(try here.contents(of: "\(process)/gid_map", limit: 1 << 16)))
+                uids: try Self.idMap(in: "\(process)/uid_map"), gids: try Self.idMap(in: "\(process)/gid_map"))
         } catch {
             throw Failure("join user namespace", reference, error)
         }
     }
 
-    private static func idMap(_ bytes: [UInt8]) -> [Spec.IDMapping] {
-        bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
-            let numbers = line.split(separator: UInt8(ascii: " ")).compactMap {
-                UInt32(String(decoding: $0, as: UTF8.self))
+    /// What a file such as `/proc/self/gid_map` says.
+    static func idMap(in path: String) throws(SystemCallError) -> [Spec.IDMapping] {
+        try FileDescriptor.workingDirectory.contents(of: path, limit: 1 << 16).split(separator: UInt8(ascii: "\n"))
+            .compactMap { line in
+                let numbers = line.split(separator: UInt8(ascii: " ")).compactMap {
+                    UInt32(String(decoding: $0, as: UTF8.self))
+                }
+                guard numbers.count == 3 else { return nil }
+                return Spec.IDMapping(containerID: numbers[0], hostID: numbers[1], size: numbers[2])
             }
-            guard numbers.count == 3 else { return nil }
-            return Spec.IDMapping(containerID: numbers[0], hostID: numbers[1], size: numbers[2])
-        }
     }
 }
 

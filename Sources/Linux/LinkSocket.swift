@@ -138,6 +138,21 @@ public struct LinkChange {
         }
     }
 
+    /// Lets a bridge send back through a port what came in by it, as is needed where br_netfilter translates addresses
+    /// before the bridge decides.
+    ///
+    /// - Note: bridge(8), `hairpin`; linux/if_link.h, `IFLA_BRPORT_MODE`.
+    public static func reflect(_ name: String, index: Int32) -> LinkChange {
+        LinkChange(Int(RTM_SETLINK), name) {
+            $0.append(UInt32(AF_BRIDGE))
+            $0.append(index)
+            $0.append(UInt64(0))  // no flags, none to change
+            $0.append(attribute: UInt16(IFLA_PROTINFO) | 0x8000) {  // NLA_F_NESTED
+                $0.append(attribute: 4, [1])  // IFLA_BRPORT_MODE
+            }
+        }
+    }
+
     /// Sets a device up.
     ///
     /// - Parameter withoutLinkLocal: Whether it is to get no IPv6 address of its own making.

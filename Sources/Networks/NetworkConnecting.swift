@@ -38,6 +38,10 @@ extension NetworkStore {
                 try here.change([.remove(member.hostInterface)])
                 try here.change([pair])
             }
+            // Who has ports of the machine may ask for them itself.
+            if !member.ports.isEmpty, let port = try here.index(of: member.hostInterface) {
+                try here.change([.reflect(member.hostInterface, index: port)])
+            }
             var inside = try LinkSocket(in: namespace)
             defer { inside.close() }
             guard let index = try inside.index(of: member.interface) else {

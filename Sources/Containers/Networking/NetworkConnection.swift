@@ -60,16 +60,30 @@ final class NetworkConnection: @unchecked Sendable {  // its process has one thr
     /// Docker has it; and an address that pasta sets counts at once, rather than after the kernel has asked for others with it.
     func prepare(_ spec: inout Spec) throws(Failure) {
         try shareUsers(&spec)
-        let lastGroup = spec.linux?.gidMappings?.map { UInt64($0.containerID) + UInt64($0.size) - 1 }.max()
         var defaults = [
             "net.ipv4.ip_unprivileged_port_start": "0",
-            "net.ipv4.ping_group_range": "0 \(min(lastGroup ?? 2_147_483_647, 2_147_483_647))",
+            "net.ipv4.ping_group_range": "0 \(try Self.lastGroup(of: spec))",
         ]
         if usesPasta, access("/proc/sys/net/ipv6", F_OK) == 0 {
             defaults["net.ipv6.conf.default.accept_dad"] = "0"
         }
         let asked = spec.linux?.sysctl ?? [:]
         spec.linux?.sysctl = defaults.merging(asked) { $1 }
+    }
+
+    /// The last group that its user namespace has: the kernel takes no other as the end of a range.
+    private static func lastGroup(of spec: Spec) throws(Failure) -> UInt64 {
+        var maps = spec.linux?.gidMappings ?? []
+        if maps.isEmpty, spec.has(.user) { return 0 }  // that of somebody else, which has at least this one
+        if maps.isEmpty {
+            do throws(SystemCallError) {
+                maps = try ContainerStore.idMap(in: "/proc/self/gid_map")
+            } catch {
+                throw Failure("read own groups", "", error)
+            }
+        }
+        let last = maps.map { UInt64($0.containerID) + UInt64($0.size) - 1 }.max() ?? 0
+        return min(last, 2_147_483_647)  // what the kernel takes at most
     }
 
     /// Puts the container into the user namespace that owns its networks.

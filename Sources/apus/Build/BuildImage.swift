@@ -55,6 +55,8 @@ struct BuildImage: ParsableCommand {
     var output: String?
     @Option(help: "Write the image's ID to this file") var iidfile: String?
     @Option(help: "Write what was built to this file, as JSON") var metadataFile: String?
+    @Flag(help: "Build nothing; say what is amiss with the Dockerfile, by the rules' names that BuildKit has")
+    var check = false
     @Option(help: "plain, or quiet as with --quiet") var progress = "plain"
     @Flag(name: .shortAndLong, help: "Print nothing but the image's ID") var quiet = false
     @Argument(
@@ -72,8 +74,13 @@ struct BuildImage: ParsableCommand {
         let place = try BuildPlace(context: context, file: file, in: images)
         defer { place.close() }
         let dockerfile = try place.dockerfile()
+        let rules = try place.rules()
+        guard try DockerfileCheck.passes(dockerfile, ignoring: rules, isAsked: check) else {
+            throw ExitCode(try Output.finish(1))
+        }
+        if check { return }
         let surroundings = BuildSurroundings(
-            dockerfile, options, context: place.directory, contextPath: place.path, ignoring: try place.rules(),
+            dockerfile, options, context: place.directory, contextPath: place.path, ignoring: ContextRules(rules),
             containers: containers, images: images, progress: BuildProgress(isQuiet: options.isQuiet)
         ) { name, platform in
             try RunImage.find(name, platform, pulls: options.pulls, quiet: options.isQuiet, in: images)

@@ -78,17 +78,21 @@ struct BuildPlace {
     private static let limit = 16 << 20
 
     /// What `.dockerignore` leaves out: that beside the Dockerfile, called as it is, comes first.
-    func rules() throws -> ContextRules {
-        var own: [UInt8]?
-        if file != "-" {
-            let name = "\(file).dockerignore"
-            own =
-                isInContext
-                ? try? directory.contents(inRoot: name, limit: Self.limit)  // `try?`: there is none
-                : try? FileDescriptor.workingDirectory.contents(of: name, limit: Self.limit)  // `try?`: as above
+    func rules() throws -> IgnoreRules {
+        let own = file == "-" ? nil : try text(of: "\(file).dockerignore", inContext: isInContext)
+        guard let text = try own ?? text(of: ".dockerignore", inContext: true) else { return IgnoreRules() }
+        return try IgnoreRules(text)
+    }
+
+    /// - Returns: `nil` if there is no such file: one that cannot be read may hold secrets back.
+    private func text(of name: String, inContext: Bool) throws(Failure) -> [UInt8]? {
+        do throws(SystemCallError) {
+            return try inContext
+                ? directory.contents(inRoot: name, limit: Self.limit)
+                : FileDescriptor.workingDirectory.contents(of: name, limit: Self.limit)
+        } catch {
+            if error.errno == .noSuchFileOrDirectory { return nil }
+            throw Failure("read", name, error.errno.reason)
         }
-        let text = own ?? (try? directory.contents(inRoot: ".dockerignore", limit: Self.limit))  // `try?`: as above
-        guard let text else { return ContextRules() }
-        return ContextRules(try IgnoreRules(text))
     }
 }

@@ -29,7 +29,9 @@ import Testing
             try apus.context("c", dockerfile, "echo text >file.txt; mkdir -p tree/deep; echo leaf >tree/deep/leaf")
             let (id, _) = try apus.built("c", "-t", "app:1", "--build-arg", "VERSION=4", "--label", "more=yes")
             #expect(id.hasPrefix("sha256:"))
-            expectOutput(try apus("run", "--rm", "app:1"), "one two 4 4 1 /work/here")
+            // Without subordinate IDs there is no user 1000 to be.
+            let user = caller == .withoutIDs ? ["-u", "0"] : []
+            expectOutput(try apus(["run", "--rm"] + user + ["app:1"]), "one two 4 4 1 /work/here")
             let script = "cat file.txt sub/deep/leaf; stat -c '%a %u:%g' file.txt sub/deep/leaf; id -u"
             expectOutput(
                 try apus("run", "--rm", "-u", "0", "app:1", "sh", "-c", script), "text\nleaf\n644 0:0\n750 0:0\n0")
@@ -51,9 +53,9 @@ import Testing
             try apus.importImage("base")
             let dockerfile = """
                 FROM base
-                ARG N=1
                 COPY a /a
                 RUN head -c 16 /dev/urandom | od -An -tx1 >/first
+                ARG N=1
                 COPY dir /dir
                 RUN echo $N; head -c 16 /dev/urandom | od -An -tx1 >/second
                 """
@@ -147,8 +149,8 @@ import Testing
                 """
             let expected = """
                 f\nf\nf\nf\ng\n1\n2
-                1\n2\nin
-                1\nf\nin
+                /contents:\n1\n2\nin\nlink\nout\n
+                /there:\n1\nf\nin
                 f\n../f\n/etc/passwd\n.dot
                 space\ntext
                 700 0:0 /there\n755 1000:29 /owned\n755 7:7 /ownedtree\n644 7:7 /ownedtree/in/x\n744 0:0 /mode\n755 0:0 /new/dir
@@ -175,6 +177,23 @@ import Testing
     }
 
     @Test(arguments: Caller.available)
+    func `a check says what is amiss, and builds nothing`(caller: Caller) throws {
+        try withApus(caller) { apus in
+            try apus.context("c", "FROM nowhere\nMAINTAINER me\nWORKDIR here\n")
+            let found = try apus.build("c", "--check")
+            #expect(found.status == 1, "\(found)")
+            #expect(found.output.contains("Dockerfile:2: MaintainerDeprecated: "), "\(found)")
+            #expect(found.output.contains("\n  WORKDIR here\n"), "\(found)")
+            #expect(found.output.hasSuffix("2 warnings have been found!\n"), "\(found)")
+            try apus.context("c", "# check=skip=all\nFROM nowhere\nMAINTAINER me\n")
+            let clean = try apus.build("c", "--check")
+            #expect(clean == .printed("Check complete, no warnings found.\n"))
+            try apus.context("c", "# check=error=true\nFROM nowhere\nMAINTAINER me\n")
+            #expect(try apus.build("c").status == 1)
+        }
+    }
+
+    @Test(arguments: Caller.available)
     func `.dockerignore keeps files out, and its exceptions in`(caller: Caller) throws {
         try withApus(caller) { apus in
             try apus.importImage("base")
@@ -192,6 +211,11 @@ import Testing
             #expect(refused.status == 125 && refused.errors.contains(".dockerignore"), "\(refused)")
             try apus.file("c/Dockerfile.dockerignore", "a\n")
             try apus.built("c", "-t", "app")
+            // What is to keep files out and cannot be read must not let them in.
+            try #require(
+                try apus.startShell("cd c; rm Dockerfile.dockerignore; mkdir Dockerfile.dockerignore").wait().status
+                    == 0)
+            expectRefusal(try apus.build("c"), naming: "Dockerfile.dockerignore")
         }
     }
 

@@ -34,6 +34,20 @@ import Testing
         }
     }
 
+    @Test func `a container reaches its own published port by an address of the machine`() throws {
+        try withNetworks { apus, _ in
+            try apus.succeed("network", "create", "--ipv6", "web")
+            try apus.serveAddresses("plain", ["-p", "8080:80", "-p", "8080:80/udp"])
+            try apus.serveAddresses("six", ["--network", "web", "-p", "8081:80"])
+            for kind in ["tcp", "udp"] {
+                let asked = NetworkLab.ask(NetworkLab.machineAddress, 8080, kind)
+                expectOutput(try apus("exec", "plain", "sh", "-c", asked), "from 10.213.0.1")
+            }
+            let outcome = try apus("exec", "six", "sh", "-c", NetworkLab.ask("[fd33::1]", 8081))
+            #expect(outcome.status == 0 && outcome.text.hasPrefix("from ["), "\(outcome)")
+        }
+    }
+
     @Test func `a port published at one address is at no other`() throws {
         try withNetworks { apus, lab in
             try apus.serveAddresses("web", ["-p", "127.0.0.1:8080:80", "-p", "\(NetworkLab.machineAddress):8081:80"])
