@@ -44,7 +44,7 @@ echo "\$ apus run -i ${options[*]} @host -- sh -c '…'"
 exec {input}>"$work/in" {output}<"$work/out"
 while read -r -u "$output" line && [[ $line != done ]]; do echo "  $line"; done
 echo "\$ apus inspect $name"
-printf '  %s\n' "$("$apus" inspect --format 'pid {{.State.Pid}} here, memory {{.HostConfig.Memory}} bytes, CPUs {{.HostConfig.NanoCpus}}e-9' "$name")"
+printf '  %s\n' "$("$apus" inspect --format 'pid {{.State.Pid}} here, Memory {{.HostConfig.Memory}}, NanoCpus {{.HostConfig.NanoCpus}}' "$name")"
 echo >&"$input"
 wait $!
 
