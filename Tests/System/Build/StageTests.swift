@@ -79,8 +79,8 @@ import Testing
             try apus.context("c", dockerfile, "mkdir dir; echo bound >dir/f")
             try apus.built("c", "-t", "app", "--secret", "id=pw,src=\(apus.directory)/password")
             #expect(try apus.inImage("app", "cat /out") == "bound\nstage\n1\n2\n11\n11 env\nabsent\n1")
-            #expect(
-                try apus.inImage("app", "ls -d /bound /scratch /stage /cached /run/secrets 2>/dev/null | wc -l") == "0")
+            let places = try apus.inImage("app", "ls -d /bound /scratch /stage /cached /run/secrets 2>/dev/null; true")
+            #expect(places == "")
             // Neither the image nor anything else that is kept has the secret.
             let search = try apus.startShell("grep -rl tell-nobody '\(apus.data)' | grep -v '/caches/'; true").wait()
             #expect(search.text == "", "\(search)")
