@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Caller.unprivileged)
+    @Test(Requirement.ordinaryCaller, arguments: Caller.unprivileged)
     func `a user namespace in which a user's own files are nobody's is refused`(caller: Caller) throws {
         guard caller == .ordinary else { return }
         try withApus(caller) { apus in
